@@ -1,0 +1,64 @@
+"""Where things lie on disk, and how a file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def root() -> Path:
+    """The folder that holds ``data/``: the clone, or else the current folder.
+
+    The package is installed in editable form, so the clone is the folder above
+    it; a copy installed from elsewhere works in the folder it was started in.
+    """
+    clone = _PACKAGE.parent
+    return clone if (clone / "pyproject.toml").is_file() else Path.cwd()
+
+
+def data_folder() -> Path:
+    """``data/``: our own data sets, weights and histories."""
+    return root() / "data"
+
+
+def downloads_folder() -> Path:
+    """``data/downloads``: what was fetched; git ignores it."""
+    return data_folder() / "downloads"
+
+
+def answers_folder() -> Path:
+    """``answers/``, or ``VAE_ANSWERS``: what the learner wrote; git ignores it."""
+    return Path(os.environ.get("VAE_ANSWERS") or root() / "answers")
+
+
+@contextmanager
+def whole_file(path):
+    """Give a temporary path to write to; move it to ``path`` when all went well.
+
+    The move is atomic, so that a full disk, an error or Stop in the middle
+    leaves the old file as it was, and never half a new one.
+
+    >>> with whole_file("weights.safetensors") as part:  # doctest: +SKIP
+    ...     save_file(tensors, part)
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o666 & ~umask)  # mkstemp makes files private
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{path} was not written ({error.strerror or error}); what was there before is untouched"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
