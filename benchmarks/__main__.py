@@ -1,0 +1,8 @@
+"""``python -m benchmarks``: run all benchmarks, one after the other."""
+
+from . import loading
+
+BENCHMARKS = [loading]  # modules with a main() that prints its table
+
+for benchmark in BENCHMARKS:
+    benchmark.main()

@@ -1,0 +1,228 @@
+"""What a notebook promises is true: kept definitions, solutions, and every stored output."""
+
+import ast
+import difflib
+import linecache
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from notebook_tools import (
+    NOTEBOOKS,
+    ROOT,
+    cards,
+    code_cells,
+    definitions,
+    keep_definitions,
+    notebook_environment,
+    notebook_paths,
+    python_source,
+    read,
+    where,
+)
+
+from vae_helpers.files import downloads_folder
+
+PATHS = notebook_paths()
+NO_NETWORK = ROOT / "tests" / "no_network"
+CELL_SECONDS = 300
+
+REAL_DATA_NOTEBOOKS = ["01"]
+REAL_DATA_FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST"}
+
+
+# --- define, then keep ---------------------------------------------------------
+
+
+def without_docstrings(node):
+    for inner in ast.walk(node):
+        if not isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        if ast.get_docstring(inner, clean=False) is not None:
+            inner.body = inner.body[1:] or [ast.Pass()]
+    return node
+
+
+def package_definitions():
+    """``{name: [(module, node), …]}`` of all that vae_helpers defines.
+
+    Not the checks: they bear the names of what they check.
+    """
+    found = {}
+    for file in sorted((ROOT / "vae_helpers").rglob("*.py")):
+        module = file.relative_to(ROOT).as_posix()
+        if module.startswith("vae_helpers/checks"):
+            continue
+        for name, node in definitions(file.read_text(encoding="utf-8")).items():
+            found.setdefault(name, []).append((module, without_docstrings(node)))
+    return found
+
+
+def kept(paths=PATHS):
+    return [
+        pytest.param(path, nb, cell, name, node, id=f"{path.stem}-{name}")
+        for path in paths
+        for nb in [read(path)]
+        for cell, name, node in keep_definitions(nb)
+    ]
+
+
+@pytest.mark.parametrize("path, nb, cell, name, node", kept())
+def test_the_package_keeps_the_definition(path, nb, cell, name, node):
+    here = f"{path.name}, {where(nb, cell)}"
+    candidates = package_definitions().get(name)
+    if not candidates:
+        pytest.fail(f"{here}: tagged keep, but no module of vae_helpers defines {name}", pytrace=False)
+    node = without_docstrings(node)
+    if any(ast.dump(node) == ast.dump(other) for _, other in candidates):
+        return
+    module, other = candidates[0]
+    difference = difflib.unified_diff(
+        ast.unparse(other).splitlines(), ast.unparse(node).splitlines(), module, path.name, lineterm=""
+    )
+    pytest.fail("\n".join([f"{here}: {name} differs from {module}", *difference]), pytrace=False)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_cell_to_keep_defines_something(path):
+    nb = read(path)
+    for cell in code_cells(nb, "keep"):
+        here = f"{path.name}, {where(nb, cell)}"
+        assert definitions(python_source(cell)), f"{here}: tagged keep, but defines nothing"
+
+
+# --- exercises -----------------------------------------------------------------
+
+
+def execute(source, name, namespace):
+    """Execute the source in ``namespace``; return the value of its last line if that is an expression.
+
+    The source is given to linecache, so that ``inspect`` finds it as it does in a kernel.
+    """
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    tree = ast.parse(source, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    try:
+        exec(compile(tree, name, "exec"), namespace)
+        return eval(compile(ast.Expression(last.value), name, "eval"), namespace) if last else None
+    except NameError as error:
+        error.add_note("Only the cells tagged setup or keep above the exercise are run here.")
+        raise
+
+
+def namespace_above(nb, card):
+    """What an exercise may use: the imports and the kept definitions above it, and nothing else."""
+    namespace = {"__name__": "__main__"}
+    for cell in nb.cells:
+        if cell is card.cell:
+            return namespace
+        if cell.cell_type == "code" and {"setup", "keep"} & set(cell.metadata.get("tags", [])):
+            execute(python_source(cell), f"<{where(nb, cell)}>", namespace)
+
+
+def exercises():
+    return [
+        pytest.param(nb, card, id=f"{path.stem}-{card.number}")
+        for path in PATHS
+        for nb in [read(path)]
+        for card in cards(nb)
+        if card.stub and card.check_name and card.solution  # test_notebooks.py tells of the others
+    ]
+
+
+@pytest.fixture
+def in_notebooks(monkeypatch):
+    monkeypatch.chdir(NOTEBOOKS)
+    monkeypatch.delenv("VAE_DATA", raising=False)
+    monkeypatch.delenv("VAE_DATASET", raising=False)
+
+
+@pytest.mark.parametrize("nb, card", exercises())
+def test_the_stub_is_not_solved_yet(nb, card, in_notebooks):
+    namespace = namespace_above(nb, card)
+    execute(python_source(card.stub), "<stub>", namespace)
+    verdict = execute(python_source(card.check), "<check>", namespace)
+    assert verdict.ok is None, f"{where(nb, card.check)}: wanted is ok None for the stub, it says {verdict!r}"
+
+
+@pytest.mark.parametrize("nb, card", exercises())
+def test_the_solution_passes(nb, card, in_notebooks):
+    namespace = namespace_above(nb, card)
+    for attempt in range(5):  # a check draws fresh random inputs
+        execute(card.solution, "<solution>", namespace)
+        verdict = execute(python_source(card.check), "<check>", namespace)
+        here = where(nb, card.solution_cell)
+        assert verdict.ok is True, f"{here}: refused by its own check, run {attempt + 1} of 5: {verdict!r}"
+
+
+# --- nbval -----------------------------------------------------------------------
+
+
+def git_status():
+    """Changed and new files, or None where there is no git."""
+    command = ["git", "status", "--porcelain", "--untracked-files=all"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.splitlines()
+
+
+def without_network(environment):
+    """For Python, the sockets; for other programs, proxies that answer nothing."""
+    python_path = [str(NO_NETWORK), environment.get("PYTHONPATH")]
+    proxies = dict.fromkeys(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"], "http://127.0.0.1:9")
+    return environment | proxies | {"PYTHONPATH": os.pathsep.join(filter(None, python_path))}
+
+
+def nbval(path, capsys, answers, *options, keep_data=False, **variables):
+    """Run nbval on a notebook in a process of its own; fail with the end of what it says."""
+    environment = without_network(notebook_environment(answers, keep_data)) | variables
+    command = [sys.executable, "-m", "pytest", *options, f"--nbval-cell-timeout={CELL_SECONDS}"]
+    command += ["--nbval-sanitize-with", "tests/nbval_sanitize.cfg", "-p", "no:cacheprovider", "--color=no"]
+    command += [f"notebooks/{path.name}"]
+    before, start = git_status(), time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    seconds, after = time.perf_counter() - start, git_status()
+
+    conditions = " ".join(f"{name}={value}" for name, value in variables.items())
+    with capsys.disabled():
+        print(f"\n{path.name} {' '.join(options)} {conditions} {seconds:.1f} s", flush=True)
+    if done.returncode:
+        said = (done.stdout + done.stderr).splitlines()[-80:]
+        pytest.fail("\n".join([f"{path.name}: nbval fails {conditions}. It ends:", *said]), pytrace=False)
+    new = sorted(set(after or []) - set(before or []))
+    assert not new, f"{path.name}: running it changed the repository: {', '.join(new)}"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_stored_outputs_are_what_the_notebook_prints(path, capsys, answers_of_its_own):
+    nbval(path, capsys, answers_of_its_own, "--nbval")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_with_one_thread_it_prints_the_same(path, capsys, answers_of_its_own):
+    nbval(path, capsys, answers_of_its_own, "--nbval", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize("dataset", REAL_DATA_FOLDERS)
+@pytest.mark.parametrize("path", notebook_paths(REAL_DATA_NOTEBOOKS), ids=lambda path: path.stem)
+def test_it_runs_on_real_data(path, dataset, capsys, answers_of_its_own):
+    folder = Path(os.environ.get("VAE_DATA") or downloads_folder()) / REAL_DATA_FOLDERS[dataset]
+    if not folder.is_dir():
+        pytest.skip(f"{dataset} is not there: set VAE_DATA to the folder that holds {folder.name}/")
+    nbval(path, capsys, answers_of_its_own, "--nbval-lax", keep_data=True, VAE_DATASET=dataset)
+
+
+def test_the_network_is_shut():
+    """The guard itself: a kernel started so cannot ask another host."""
+    source = "import socket; socket.create_connection(('example.org', 80), timeout=5)"
+    environment = without_network(dict(os.environ))
+    done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True)
+    assert "there is no network in this test" in done.stderr, done.stderr or "example.org was reached"

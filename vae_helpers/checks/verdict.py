@@ -1,0 +1,129 @@
+"""What every check shares: the verdict, the stub, the learner's own errors, the kept answer."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import textwrap
+import traceback
+
+import torch
+
+from vae_helpers.answers import earlier_answer, keep_answer
+
+
+class Verdict:
+    """``ok`` is True, False or None (not solved yet); ``message`` says what was found."""
+
+    def __init__(self, ok, message):
+        self.ok, self.message = ok, message
+
+    def __repr__(self):
+        return {True: "✓ Right. ", False: "✗ Not yet: ", None: "☐ Not solved yet. "}[self.ok] + self.message
+
+
+class Mistake(Exception):
+    """Raised inside a check: the answer is wrong, and this is what went wrong."""
+
+
+def exercise(name, praise):
+    """Make a check of a function ``find_mistake(answer, generator)`` that raises Mistake or returns.
+
+    ``name``: the file in ``answers/`` that keeps what was written, such as
+    ``01_rmse``. ``praise``: what a right answer is told. ``generator`` draws
+    the inputs, anew at each call, and leaves torch's global generator alone.
+    """
+
+    def decorate(find_mistake):
+        @functools.wraps(find_mistake)
+        def check(answer):
+            source = _source(answer)
+            if answer is None or answer is Ellipsis or _is_stub(source):
+                return Verdict(None, _reminder(name))
+            keep_answer(name, source)
+            generator = torch.Generator()
+            generator.seed()
+            try:
+                find_mistake(answer, generator)
+            except Mistake as mistake:
+                return Verdict(False, str(mistake))
+            except NotImplementedError:
+                return Verdict(None, _reminder(name))
+            except Exception as error:  # whatever the learner's code raised is news for the learner
+                return Verdict(False, _where(error))
+            return Verdict(True, praise)
+
+        return check
+
+    return decorate
+
+
+def require(condition, mistake):
+    """Raise Mistake with the text ``mistake`` unless ``condition`` holds."""
+    if not condition:
+        raise Mistake(mistake)
+
+
+def tensor(value, what="your function", shape=None):
+    """``value`` as a float tensor, or a Mistake: None, no number at all, or of the wrong shape."""
+    require(value is not None and value is not Ellipsis, f"{what} gives back None: is a `return` missing?")
+    try:
+        value = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise Mistake(f"{what} gives back a {type(value).__name__}, not a number or a tensor") from None
+    if shape is not None:
+        require(tuple(value.shape) == tuple(shape),
+                f"{what} gives back shape {tuple(value.shape)}, wanted {tuple(shape)}")
+    return value
+
+
+def close(a, b, rtol=1e-4):
+    """Whether two numbers or tensors of one shape agree to ``rtol``; float32 rounding is no mistake."""
+    a, b = torch.as_tensor(a).double(), torch.as_tensor(b).double()
+    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=1e-6)
+
+
+def _source(answer):
+    """The learner's code; for an answer that is a value, the value."""
+    if callable(answer):
+        try:
+            return textwrap.dedent(inspect.getsource(answer))
+        except (OSError, TypeError):
+            return ""  # typed where Python keeps no source; the check works all the same
+    return repr(answer)
+
+
+def _is_stub(source):
+    """Whether ``source`` is a function or class whose bodies hold nothing but ``...``, ``pass`` and docstrings."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return False
+    if not body or not isinstance(body[0], (ast.FunctionDef, ast.ClassDef)):
+        return False
+    functions = [node for node in ast.walk(body[0]) if isinstance(node, ast.FunctionDef)]
+    return any(_is_empty(function) for function in functions)
+
+
+def _is_empty(function):
+    return all(
+        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in function.body
+    )
+
+
+def _reminder(name):
+    """What an unsolved exercise says: where the learner's earlier answer is, if there is one."""
+    earlier = earlier_answer(name)
+    if earlier is None:
+        return "Replace the `...` above and run both cells again."
+    return f"You had written this before (kept in answers/{name}.py); copy what you want of it:\n\n{earlier}"
+
+
+def _where(error):
+    """The learner's error in one line, with the line of their code it came from."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "vae_helpers" not in f.filename]
+    own = [f for f in frames if f.filename.startswith("<") or "ipykernel" in f.filename]
+    line = f", in your line `{own[-1].line}`" if own and own[-1].line else ""
+    return f"your code raised {type(error).__name__}: {error}{line}"

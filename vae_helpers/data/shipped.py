@@ -1,0 +1,69 @@
+"""The data sets that need no network: ``pen``, drawn by us, and ``digits8``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..files import data_folder
+from .errors import DataDamaged, DataNotFound
+from .sets import ImageSet, Split
+
+DIGITS = tuple("0123456789")
+
+_DRAW_AGAIN = "`git checkout data/pen.npz` brings it back, `python -m vae_helpers.data` draws it again"
+
+
+def pen_path() -> Path:
+    """``data/pen.npz``."""
+    return data_folder() / "pen.npz"
+
+
+def load_pen() -> ImageSet:
+    """Handwritten digits that we drew ourselves: 10,000 + 2,000 of 1×28×28, with factors.
+
+    Raises DataNotFound or DataDamaged, with the way to get the file back.
+    """
+    from .pen import FACTORS
+
+    path = pen_path()
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            train, test = (_pen_split(file, part, tuple(FACTORS)) for part in ("train", "test"))
+    except FileNotFoundError as error:
+        raise DataNotFound(f"{path} is missing: {_DRAW_AGAIN}") from error
+    except Exception as error:  # a truncated zip raises whatever its reader stumbles over
+        reason = f"{type(error).__name__}: {error}"
+        raise DataDamaged(f"{path} is damaged, or not our file ({reason}): {_DRAW_AGAIN}") from error
+    return ImageSet(train, test, DIGITS, "pen")
+
+
+def _pen_split(file, part: str, names: tuple[str, ...]) -> Split:
+    images = torch.from_numpy(file[f"{part}_images"])
+    if images.dtype != torch.uint8 or images.shape[1:] != (1, 28, 28):
+        raise ValueError(f"{part}_images are {images.dtype} {tuple(images.shape)}, not uint8 (N, 1, 28, 28)")
+    labels = torch.from_numpy(file[f"{part}_labels"].astype(np.int64))
+    if not 0 <= labels.min() <= labels.max() < len(DIGITS):
+        raise ValueError(f"{part}_labels are not 0 to 9")
+    factors = torch.from_numpy(file[f"{part}_factors"].astype(np.float32))
+    return Split(images, 255, labels, factors, names)
+
+
+def load_digits8() -> ImageSet:
+    """scikit-learn's scans of real handwriting: 1,437 + 360 of 1×8×8, from 0 to 16.
+
+    16 is white. A published lecture divides by 15: then some targets lie above 1,
+    where the Bernoulli likelihood is not defined.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    images = torch.from_numpy(digits.images.astype(np.uint8)).unsqueeze(1)
+    labels = torch.from_numpy(digits.target.astype(np.int64))
+    everything = np.arange(len(labels))
+    train, test = train_test_split(everything, test_size=360, stratify=digits.target, random_state=0)
+    both = Split(images, 16, labels)
+    return ImageSet(both.subset(train), both.subset(test), DIGITS, "digits8")

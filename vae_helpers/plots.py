@@ -1,0 +1,214 @@
+"""Figures in one style; each function returns its Axes and gives its figure alt text.
+
+``use_course_style()`` at the head of a notebook sets the style, and makes
+Jupyter keep the alt text of a figure beside its pixels. A figure of one's own
+gets its text by ``alt(ax, "what is to be seen")``. ``show()`` ends a cell that
+draws: it also gives the text to screen readers.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+WIDE, SQUARE = (8, 3), (5.5, 5.5)
+
+# Okabe & Ito's eight, and two more that keep apart from them in lightness; classes
+# are labelled in the figure too, so that no reading rests on colour alone.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
+           "#56B4E9", "#000000", "#C8B900", "#7F7F7F", "#8C4A1E")
+
+
+def use_course_style():
+    """Set the style of all figures that follow, and let Jupyter keep their alt text."""
+    plt.style.use(Path(__file__).with_name("course.mplstyle"))
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    shell = get_ipython()
+    if shell is not None:
+        shell.display_formatter.formatters["image/png"].for_type(Figure, _png_with_alt)
+
+
+def alt(ax, text):
+    """Give the figure of ``ax`` its alt text: what a reader who cannot see it should know. Returns ``ax``.
+
+    Called again for another Axes of the same figure, it adds a sentence.
+    """
+    figure = ax.figure
+    earlier = getattr(figure, "alt_text", "")
+    if text not in earlier:
+        figure.alt_text = f"{earlier} {text}".strip()
+    return ax
+
+
+def alt_of(figure):
+    """The alt text of a figure; its titles where none was given."""
+    return getattr(figure, "alt_text", "") or "; ".join(t for t in (a.get_title() for a in figure.axes) if t)
+
+
+# what screen readers read and no eye sees; nbval does not compare it (tests/nbval_sanitize.cfg)
+_FOR_SCREEN_READERS = (
+    '<span class="figure-alt" style="position:absolute;width:1px;height:1px;overflow:hidden;'
+    'clip-path:inset(50%);white-space:nowrap">Figure: {}</span>'
+)
+
+
+def show():
+    """Show all open figures and close them; in Jupyter, each with its alt text for screen readers.
+
+    JupyterLab draws the picture of an output without the alt text that the
+    output carries, so the text follows as an element of its own. Use it in
+    place of ``plt.show()``.
+    """
+    texts = [alt_of(plt.figure(number)) for number in plt.get_fignums()]
+    plt.show()
+    plt.close("all")
+    try:
+        from IPython import get_ipython
+        from IPython.display import HTML, display
+    except ImportError:
+        return
+    if get_ipython() is not None:
+        for text in texts:
+            display(HTML(_FOR_SCREEN_READERS.format(html.escape(text))))
+
+
+def _png_with_alt(figure):
+    """PNG of a figure, with the metadata in which Jupyter and nbconvert look for alt text."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return base64.b64encode(buffer.getvalue()).decode("ascii"), {"alt": alt_of(figure)}
+
+
+def _pixels(images):
+    """Images (N, C, H, W), a torch tensor or an array, as an array (N, H, W) or (N, H, W, 3) in [0, 1]."""
+    images = torch.as_tensor(images)
+    if images.dim() == 3:
+        images = images.unsqueeze(1)
+    if images.dim() != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"wanted images (N, 1, H, W) or (N, 3, H, W), got shape {tuple(images.shape)}")
+    if images.dtype == torch.uint8:
+        images = images / 255
+    images = images.detach().float().cpu().clamp(0, 1)
+    return images[:, 0].numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
+
+
+def _tile(pixels, columns, gap=2):
+    """One picture of many, left to right and top to bottom, with a margin of ``gap`` pixels between them."""
+    n, height, width = pixels.shape[:3]
+    rows = math.ceil(n / columns)
+    # the margin is paper: 0 for ink on paper, 1 for colour pictures
+    paper = 0.0 if pixels.ndim == 3 else 1.0
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, *pixels.shape[3:]), paper)
+    for i in range(n):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = pixels[i]
+    return sheet
+
+
+def image_grid(images, columns=10, title="", ax=None, what="images"):
+    """Images (N, C, H, W) in [0, 1] (or uint8, 0 to 255) in rows of ``columns``. Returns the Axes.
+
+    Digits are shown as ink on paper: 0 is white. ``what`` names the images in
+    the alt text.
+    """
+    pixels = _pixels(images)
+    if len(pixels) == 0:
+        raise ValueError("there are no images to show")
+    columns = min(columns, len(pixels))
+    rows = math.ceil(len(pixels) / columns)
+    if ax is None:
+        # 1.3 titles of space; a picture 0.8 inch wide at ten a row
+        _, ax = plt.subplots(figsize=(0.8 * max(columns, 4), 0.8 * rows + (0.35 if title else 0.05)))
+    ax.imshow(_tile(pixels, columns), vmin=0, vmax=1)
+    ax.set_title(title)
+    ax.axis("off")
+    size = f"{rows} rows of {columns}" if rows > 1 else f"a row of {columns}"
+    return alt(ax, f"{title + ': ' if title else ''}{what}, {size}.")
+
+
+def image_rows(rows, title="", ax=None):
+    """Rows of images under one another, each with its label at the left: originals over reconstructions.
+
+    ``rows``: a dict of label → images (N, C, H, W) in [0, 1], of one N. Returns the Axes.
+    """
+    sheets = {label: _pixels(images) for label, images in rows.items()}
+    counts = {label: len(pixels) for label, pixels in sheets.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"rows of one length are wanted, got {counts}")
+    n, height, width = next(iter(sheets.values())).shape[:3]
+    if ax is None:
+        widest = max(len(label) for label in sheets)
+        figure_width = 0.72 * n + 0.09 * widest + 0.3
+        _, ax = plt.subplots(figsize=(figure_width, 0.74 * len(sheets) + (0.35 if title else 0.05)))
+    ax.imshow(_tile(np.concatenate(list(sheets.values())), n), vmin=0, vmax=1)
+    ax.set_yticks([i * (height + 2) + height / 2 for i in range(len(sheets))], list(sheets))
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    return alt(ax, f"{title + ': ' if title else ''}rows of {n} images: {', '.join(sheets)}.")
+
+
+def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=None):
+    """Codes (N, d) as points in the plane of two latents, coloured and named by class. Returns the Axes.
+
+    The name of each class stands at the median of its points.
+    """
+    codes = torch.as_tensor(codes).detach().cpu()
+    if codes.dim() != 2 or codes.shape[1] <= max(dims):
+        raise ValueError(f"wanted codes (N, d) with d > {max(dims)}, got shape {tuple(codes.shape)}")
+    if ax is None:
+        _, ax = plt.subplots(figsize=SQUARE)
+    x, y = codes[:, dims[0]].numpy(), codes[:, dims[1]].numpy()
+    if labels is None:
+        ax.scatter(x, y, s=6, alpha=0.5, linewidths=0)
+    else:
+        labels = torch.as_tensor(labels).cpu()
+        for label in labels.unique().tolist():
+            mine = (labels == label).numpy()
+            name, colour = str(classes[label] if classes else label), PALETTE[label % len(PALETTE)]
+            ax.scatter(x[mine], y[mine], s=6, alpha=0.5, color=colour, linewidths=0)
+            middle = codes[mine][:, list(dims)].median(0).values.tolist()
+            ax.text(*middle, name, color=colour, weight="bold", size=14, ha="center", va="center",
+                    path_effects=[withStroke(linewidth=3, foreground="white")])
+    ax.set_xlabel(f"$z_{{{dims[0]}}}$")
+    ax.set_ylabel(f"$z_{{{dims[1]}}}$", rotation=0, labelpad=10)
+    ax.set_title(title)
+    by_class = "" if labels is None else ", coloured and named by class"
+    return alt(ax, f"{title + ': ' if title else ''}{len(codes)} codes in the plane of latents {dims[0]} and "
+                   f"{dims[1]}{by_class}.")
+
+
+def loss_curve(history, title="", unit="nats per image", ax=None):
+    """The loss of each step, and of each epoch on train and test images, named at their ends. Returns the Axes."""
+    if not history.steps:
+        raise ValueError("this history holds no step: train first")
+    if ax is None:
+        _, ax = plt.subplots(figsize=WIDE)
+    per_epoch = len(history.steps) / max(len(history.train), 1)
+    ax.plot([(i + 1) / per_epoch for i in range(len(history.steps))], history.steps,
+            color="#9A9A9A", linewidth=0.7, label="each step")
+    for name, values, colour in (("train", history.train, PALETTE[0]), ("test", history.test, PALETTE[1])):
+        if values:
+            ax.plot(range(1, len(values) + 1), values, "o-", color=colour, markersize=4, label=name)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(f"loss ({unit})")
+    ax.set_title(title)
+    # the first steps tower over all that follows
+    calm = sorted(history.steps)[: max(1, int(0.98 * len(history.steps)))] + history.test
+    ax.set_ylim(min(calm) - 0.05 * (max(calm) - min(calm)) - 1e-9, max(calm) + 1e-9)
+    ax.legend()
+    fall = f"; the mean over an epoch went from {history.train[0]:.0f} to {history.train[-1]:.0f}" if history.train else ""
+    return alt(ax, f"{title + ': ' if title else ''}loss against epoch in {unit}{fall}.")

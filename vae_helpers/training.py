@@ -1,0 +1,230 @@
+"""``train_step``, and ``fit`` around it: progress, history, seed, a Stop that keeps all."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from vae_helpers.data import Split, check_images
+from vae_helpers.files import whole_file
+from vae_helpers.losses import bernoulli_nll
+
+
+def reconstruction_loss(model, x):
+    """How badly ``model`` rebuilds ``x`` (N, C, H, W): nats per image, mean over the batch, shape ().
+
+    Defined in notebook 01. For models whose output is logits.
+    """
+    return bernoulli_nll(model(x), x).mean()
+
+
+def squared_error(model, x):
+    """Squared error of the rebuilt pixels, summed over pixels, mean over the batch, shape ().
+
+    Defined in notebook 01. For models whose output is pixels.
+    """
+    return (model(x) - x).square().flatten(1).sum(1).mean()
+
+
+def train_step(model, x, optimizer, loss_fn):
+    """One step on the batch ``x``: forward, backward, move; the loss before the move, shape ().
+
+    Defined in notebook 01. ``loss_fn(model, x)`` gives the loss of the batch.
+    """
+    optimizer.zero_grad()
+    loss = loss_fn(model, x)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@dataclass
+class History:
+    """What happened in a run of ``fit``. Losses are those of ``loss_fn``: nats per image by default.
+
+    ``steps``: the loss of each step, before the step moved the weights.
+    ``train``: for each whole epoch the mean over its images while they were
+    learned from. ``test``: for each whole epoch the mean over the test images
+    afterwards, in eval mode; empty if no test split was given.
+    """
+
+    steps: list[float] = field(default_factory=list)
+    train: list[float] = field(default_factory=list)
+    test: list[float] = field(default_factory=list)
+    loss_name: str = "reconstruction_loss"
+    batch_size: int = 128
+    lr: float = 1e-3
+    seed: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    def __repr__(self):
+        last = f", last train loss {self.train[-1]:.2f}" if self.train else ""
+        test = f", test {self.test[-1]:.2f}" if self.test else ""
+        stopped = ", stopped early" if self.interrupted else ""
+        return f"History: {len(self.train)} epochs, {len(self.steps)} steps{last}{test}{stopped}"
+
+    def save(self, path):
+        """Write as JSON, whole or not at all; return the path."""
+        with whole_file(path) as part:
+            part.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        return Path(path)
+
+    @classmethod
+    def load(cls, path):
+        """Read what ``save`` wrote; ValueError if the file is damaged or something else."""
+        try:
+            return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} is damaged or no history ({error})") from error
+
+
+def mean_loss(model, split, loss_fn, batch_size=500, device="cpu"):
+    """Mean of ``loss_fn`` over all images of ``split``, in eval mode, without gradient: a float."""
+    was_training = model.training
+    model.eval()
+    total = 0.0
+    with torch.no_grad():
+        for x in split.batches(batch_size, device=device):
+            total += loss_fn(model, x).item() * len(x)
+    model.train(was_training)
+    return total / len(split)
+
+
+def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batch_size=128, lr=1e-3,
+        seed=0, device="cpu", callbacks=(), progress=True):
+    """Train ``model`` on ``split`` with Adam; return its ``History``.
+
+    model
+        Has ``shape``, the (C, H, W) of an image; is trained in place, moved to
+        ``device``, and left in eval mode.
+    split, test
+        A ``Split``, or float32 images (N, C, H, W) in [0, 1]. ``test`` is
+        measured after each epoch, never learned from.
+    loss_fn
+        ``loss_fn(model, x)`` → loss of the batch, by default nats per image.
+    seed
+        Of the order of the images and of all noise inside the model. Torch's
+        global generator is left as it was, so two calls do not disturb each
+        other. The same seed, machine and number of threads give the same weights.
+    callbacks
+        Each is called as ``callback(model, history)`` after each epoch.
+
+    Stop (Ctrl-C, or the square in JupyterLab) ends the run after the step in
+    progress: weights and history are those of the last step, and a line says so.
+    ValueError for images that the model cannot take; FloatingPointError as soon
+    as the loss is no longer finite.
+    """
+    split, test = _checked(split, model, "split"), test if test is None else _checked(test, model, "test")
+    if epochs < 0 or batch_size < 1:
+        raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}")
+    model.to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
+    history = History(loss_name=loss_fn.__name__, batch_size=batch_size, lr=lr, seed=seed)
+    order = torch.Generator().manual_seed(seed)
+    bar = _bar(epochs * math.ceil(len(split) / batch_size), progress)
+    begin = time.perf_counter()
+    gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    try:
+        with stop_after_this_step() as stop, torch.random.fork_rng(gpus), bar:
+            torch.manual_seed(seed)
+            for epoch in range(epochs):
+                losses, sizes = [], []
+                try:
+                    for x in split.batches(batch_size, shuffle=True, generator=order, device=device):
+                        losses.append(train_step(model, x, optimizer, loss_fn))
+                        sizes.append(len(x))
+                        bar.update()
+                        if stop.is_set():
+                            raise KeyboardInterrupt
+                finally:
+                    history.steps += torch.stack(losses).tolist() if losses else []
+                    history.images += sum(sizes)
+                losses = history.steps[-len(sizes):]
+                _check_finite(losses, epoch, lr)
+                history.train.append(sum(n * loss for n, loss in zip(sizes, losses)) / sum(sizes))
+                if test is not None:
+                    history.test.append(mean_loss(model, test, loss_fn, device=device))
+                bar.set_postfix_str(_figures(history))
+                for callback in callbacks:
+                    callback(model, history)
+    except KeyboardInterrupt:
+        history.interrupted = True
+        print(
+            f"Stopped in epoch {len(history.train) + 1} of {epochs}, after {len(history.steps)} steps: "
+            "weights and history are those of the last step. Call fit again to train on from here."
+        )
+    history.seconds = time.perf_counter() - begin
+    model.eval()
+    return history
+
+
+@contextmanager
+def stop_after_this_step():
+    """Inside, Ctrl-C sets the event that is given instead of breaking a step in the middle.
+
+    A second Ctrl-C breaks at once, in case a step hangs. Python hands signals
+    to the main thread alone: in another thread the event is there, never set.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(signum, frame):
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _checked(images, model, name):
+    """``images`` as a Split that ``model`` can take, or a ValueError that says what came and what was wanted."""
+    if not isinstance(images, Split):
+        check_images(images, model.shape)
+        return Split.from_tensor(images)
+    if len(images) == 0:
+        raise ValueError(f"{name} holds no images")
+    if tuple(images.shape) != tuple(model.shape):
+        raise ValueError(
+            f"{name} holds images of shape {tuple(images.shape)}, this {type(model).__name__} takes "
+            f"{tuple(model.shape)} (channels, height, width): build it with shape={tuple(images.shape)}"
+        )
+    return images
+
+
+def _check_finite(losses, epoch, lr):
+    """FloatingPointError with the step at which the loss left the numbers."""
+    for step, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss} at step {step + 1} of epoch {epoch + 1}: a smaller lr than {lr:g} "
+                "is the usual cure. Build the model anew; its weights are no longer numbers."
+            )
+
+
+def _bar(total, progress):
+    # at most five updates a second: in a notebook each one is a message to the browser
+    from tqdm.auto import tqdm
+
+    return tqdm(total=total, unit="step", mininterval=0.2, disable=not progress)
+
+
+def _figures(history):
+    test = f", test {history.test[-1]:.1f}" if history.test else ""
+    return f"train {history.train[-1]:.1f}{test}"

@@ -1,0 +1,79 @@
+"""Save and load weights as safetensors: as data, never as code, and whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from vae_helpers.files import whole_file
+
+
+class WeightsError(ValueError):
+    """The file is damaged, or holds the weights of another network; the model is as it was."""
+
+
+def save(model, path, dtype=None, **metadata):
+    """Write the weights of ``model`` to ``path``; return the path.
+
+    ``dtype``: convert floating weights, say to ``torch.float16`` for half the
+    size. ``metadata``: what you want to find in the file later, kept as text.
+    An existing file is replaced at the end, in one move.
+    """
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        tensor = tensor.detach().cpu()
+        # a clone each: safetensors refuses tensors that share memory
+        tensors[name] = (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).clone()
+    with whole_file(path) as part:
+        save_file(tensors, part, {key: str(value) for key, value in metadata.items()})
+    return Path(path)
+
+
+def load(model, path):
+    """Read the weights in ``path`` into ``model``; return the metadata stored with them.
+
+    Everything is checked before the first weight is changed. FileNotFoundError
+    if there is no such file; WeightsError, with the reason, if it is damaged,
+    a pickle, of another network, or holds NaN.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.safetensors")) if path.parent.is_dir() else []
+        raise FileNotFoundError(f"no weights at {path}; in that folder: {', '.join(near) or 'none'}")
+    tensors, metadata = _read(path)
+    wanted = model.state_dict()
+    faults = [f"{name} is missing" for name in wanted if name not in tensors]
+    faults += [f"{name} is not of this network" for name in tensors if name not in wanted]
+    for name in wanted.keys() & tensors.keys():
+        want, came = tuple(wanted[name].shape), tuple(tensors[name].shape)
+        if want != came:
+            faults.append(f"{name} has shape {came}, wanted {want}")
+        elif not tensors[name].isfinite().all():
+            faults.append(f"{name} holds NaN or infinity")
+    if faults:
+        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+        raise WeightsError(
+            f"{path} does not fit this {type(model).__name__}: {'; '.join(sorted(faults)[:3])}{more}. "
+            "Build the network that the file was saved from, with the same latent_dim."
+        )
+    model.load_state_dict(tensors)
+    return metadata
+
+
+def _read(path):
+    """Tensors and metadata of a safetensors file, or a WeightsError with the reason."""
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if start[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+        raise WeightsError(
+            f"{path} is a pickle (as torch.save writes it): loading it could run anything inside it. "
+            "Save it again as safetensors, with weights.save."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file ({error}); fetch or save it again") from error

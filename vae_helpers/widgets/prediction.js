@@ -1,0 +1,78 @@
+// A fieldset of radio buttons, or one number field: native controls, so that
+// keyboard and screen readers need nothing of ours.
+let count = 0;
+
+export default {
+  render({ model, el }) {
+    const leave = new AbortController();
+    const listen = { signal: leave.signal };
+    const name = `vae-prediction-${++count}`;
+
+    const box = document.createElement("fieldset");
+    box.className = "vae-prediction";
+    const legend = box.appendChild(document.createElement("legend"));
+    const question = box.appendChild(document.createElement("p"));
+    question.className = "question";
+    question.id = `${name}-question`;
+    legend.textContent = "Predict first";
+    box.setAttribute("aria-describedby", question.id);
+    const choices = box.appendChild(document.createElement("div"));
+    choices.className = "choices";
+    const status = box.appendChild(document.createElement("p"));
+    status.className = "result";
+    status.setAttribute("role", "status");
+
+    function choose(value) {
+      model.set("guess", value);
+      model.save_changes();
+    }
+
+    function build() {
+      question.textContent = model.get("question");
+      choices.replaceChildren();
+      const options = model.get("options");
+      for (const [i, option] of options.entries()) {
+        const label = choices.appendChild(document.createElement("label"));
+        const input = label.appendChild(document.createElement("input"));
+        Object.assign(input, { type: "radio", name, value: option, id: `${name}-${i}` });
+        label.append(option);
+        input.addEventListener("change", () => choose(option), listen);
+      }
+      if (!options.length) {
+        const label = choices.appendChild(document.createElement("label"));
+        label.append("Your number ");
+        const input = label.appendChild(document.createElement("input"));
+        Object.assign(input, { type: "text", inputMode: "decimal", autocomplete: "off" });
+        input.addEventListener("input", () => choose(input.value.trim()), listen);
+      }
+      show();
+    }
+
+    function show() {
+      const guess = model.get("guess");
+      for (const input of choices.querySelectorAll("input")) {
+        if (input.type === "radio") input.checked = input.value === guess;
+        else if (document.activeElement !== input) input.value = guess;
+      }
+      const result = model.get("result");
+      status.textContent = result || (guess ? `Your prediction: ${guess}. Now run the next cells.` : "");
+    }
+
+    // JupyterLab would take arrows and letters for moving cells; what it needs goes through
+    box.addEventListener("keydown", (event) => {
+      const passes = event.ctrlKey || event.metaKey || event.altKey || ["Tab", "Escape"].includes(event.key)
+        || (event.shiftKey && event.key === "Enter");
+      if (!passes) event.stopPropagation();
+    }, listen);
+
+    model.on("change:guess", show);
+    model.on("change:result", show);
+    build();
+    el.appendChild(box);
+    return () => {
+      leave.abort();
+      model.off("change:guess", show);
+      model.off("change:result", show);
+    };
+  },
+};

@@ -1,0 +1,87 @@
+"""A prediction: the learner commits to a guess before the cell that shows the answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+from vae_helpers.answers import earlier_guess, keep_guess
+
+
+class Prediction(anywidget.AnyWidget):
+    """A question with options, or with room for a number; ``guess`` is what the learner chose.
+
+    Nothing waits for it: a notebook runs to its end with the question open.
+    """
+
+    _esm = Path(__file__).with_name("prediction.js")
+    _css = Path(__file__).with_name("prediction.css")
+
+    question = traitlets.Unicode().tag(sync=True)
+    options = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    guess = traitlets.Unicode().tag(sync=True)
+    result = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, question, options=(), name=None):
+        self.name = name or question
+        options = [str(option) for option in options]
+        guess = earlier_guess(self.name)
+        if options and guess not in options:
+            guess = ""
+        super().__init__(question=question, options=options, guess=guess)
+        self.observe(lambda change: keep_guess(self.name, change["new"]), "guess")
+
+    def __repr__(self):
+        choices = f" ({' / '.join(self.options)})" if self.options else ""
+        return f"Prediction: {self.question}{choices}"
+
+    def reveal(self, answer, because=""):
+        """Set ``answer`` beside the guess, in the widget and as the value of the cell.
+
+        ``answer``: one of the options, or a number where there are none.
+        """
+        if self.options and answer not in self.options:
+            raise ValueError(f"{answer!r} is not among the options {self.options}")
+        self.result = _compare(self.guess, answer, bool(self.options)) + (f" {because}" if because else "")
+        return Revealed(self.result)
+
+
+class Revealed:
+    """The text of a guess beside the truth, shown as the value of a cell."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return self.text
+
+
+def predict(question, options=(), name=None):
+    """Ask for a prediction: one of ``options``, or a number. Put its value, a widget, last in a cell.
+
+    ``name`` is the key under which the guess is kept for a second start; the
+    question itself by default.
+    """
+    return Prediction(question, options, name)
+
+
+def _compare(guess, answer, from_options):
+    if from_options:
+        if not guess:
+            return f"No prediction was made. The answer: {answer}."
+        if guess == answer:
+            return f"You predicted: {guess}. Right."
+        return f"You predicted: {guess}. The answer: {answer}."
+    try:
+        number = float(guess.replace(",", "").replace(" ", ""))
+    except ValueError:
+        return f"No number was predicted. The answer: {answer:,}."
+    if number == answer:
+        return f"You predicted {number:,g}. Exactly right."
+    if number > 0 and answer > 0:
+        ratio = max(number / answer, answer / number)
+        way = "above" if number > answer else "below"
+        return f"You predicted {number:,g}. The answer: {answer:,}; you were {way} it by a factor of {ratio:.2g}."
+    return f"You predicted {number:,g}. The answer: {answer:,}."
