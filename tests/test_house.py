@@ -24,6 +24,7 @@ FLOORS = {
     "losses": 1,
     "weights": 1,
     "models": 2,
+    "environment": 3,
     "evaluation": 3,
     "plots": 3,
     "training": 4,

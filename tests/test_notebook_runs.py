@@ -2,7 +2,6 @@
 
 import ast
 import difflib
-import linecache
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from notebook_tools import (
     cards,
     code_cells,
     definitions,
+    execute,
     keep_definitions,
     notebook_environment,
     notebook_paths,
@@ -95,22 +95,6 @@ def test_a_cell_to_keep_defines_something(path):
 
 
 # --- exercises -----------------------------------------------------------------
-
-
-def execute(source, name, namespace):
-    """Execute the source in ``namespace``; return the value of its last line if that is an expression.
-
-    The source is given to linecache, so that ``inspect`` finds it as it does in a kernel.
-    """
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    tree = ast.parse(source, name)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    try:
-        exec(compile(tree, name, "exec"), namespace)
-        return eval(compile(ast.Expression(last.value), name, "eval"), namespace) if last else None
-    except NameError as error:
-        error.add_note("Only the cells tagged setup or keep above the exercise are run here.")
-        raise
 
 
 def namespace_above(nb, card):

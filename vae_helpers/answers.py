@@ -18,7 +18,7 @@ def earlier_answer(name):
     """What the learner wrote for the exercise ``name`` the last time, or None."""
     try:
         return (answers_folder() / f"{name}.py").read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):  # nothing yet, or not even text any more
         return None
 
 

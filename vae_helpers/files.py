@@ -57,8 +57,7 @@ def whole_file(path):
         part.chmod(0o666 & ~umask)  # mkstemp makes files private
         os.replace(part, path)
     except OSError as error:
-        raise OSError(
-            error.errno, f"{path} was not written ({error.strerror or error}); what was there before is untouched"
-        ) from error
+        said = f"{path} was not written ({error.strerror or error}); what was there before is untouched"
+        raise (OSError(error.errno, said) if error.errno else OSError(said)) from error
     finally:
         part.unlink(missing_ok=True)

@@ -73,8 +73,8 @@ def conv_decoder(latent_dim=2, shape=(1, 28, 28), dropout=0.5, as_published=Fals
     small = (64, shape[1] // 4, shape[2] // 4)
     layers = [nn.Linear(latent_dim, prod(small)), Reshape(small)]
     for c_in, c_out, stride in zip(channels, channels[1:], strides):
-        layers.append(nn.ConvTranspose2d(c_in, c_out, 3, stride, padding=1, output_padding=stride - 1))
-        layers.append(BAD(c_out, dropout))
+        conv = nn.ConvTranspose2d(c_in, c_out, 3, stride, padding=1, output_padding=stride - 1)
+        layers += [conv, BAD(c_out, dropout)]
     return nn.Sequential(*(layers if as_published else layers[:-1]))
 
 

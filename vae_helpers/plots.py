@@ -1,9 +1,8 @@
 """Figures in one style; each function returns its Axes and gives its figure alt text.
 
-``use_course_style()`` at the head of a notebook sets the style, and makes
-Jupyter keep the alt text of a figure beside its pixels. A figure of one's own
-gets its text by ``alt(ax, "what is to be seen")``. ``show()`` ends a cell that
-draws: it also gives the text to screen readers.
+``use_course_style()`` at the head of a notebook sets the style, ``show()`` ends
+a cell that draws. A figure of one's own gets its text by ``alt(ax, "what is to
+be seen")``.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 WIDE, SQUARE = (8, 3), (5.5, 5.5)
@@ -29,15 +27,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
 
 
 def use_course_style():
-    """Set the style of all figures that follow, and let Jupyter keep their alt text."""
+    """Set the style of all figures that follow."""
     plt.style.use(Path(__file__).with_name("course.mplstyle"))
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return
-    shell = get_ipython()
-    if shell is not None:
-        shell.display_formatter.formatters["image/png"].for_type(Figure, _png_with_alt)
 
 
 def alt(ax, text):
@@ -65,30 +56,33 @@ _FOR_SCREEN_READERS = (
 
 
 def show():
-    """Show all open figures and close them; in Jupyter, each with its alt text for screen readers.
+    """Show all open figures and close them; in Jupyter, each with its alt text.
 
-    JupyterLab draws the picture of an output without the alt text that the
-    output carries, so the text follows as an element of its own. Use it in
-    place of ``plt.show()``.
+    Use it in place of ``plt.show()``, which knows no alt text. nbconvert and
+    VS Code take the text from the output's metadata. JupyterLab draws the
+    picture without it, so the text follows once more, for screen readers.
     """
-    texts = [alt_of(plt.figure(number)) for number in plt.get_fignums()]
-    plt.show()
-    plt.close("all")
     try:
         from IPython import get_ipython
         from IPython.display import HTML, display
     except ImportError:
+        get_ipython = None
+    if get_ipython is None or get_ipython() is None:
+        plt.show()
+        plt.close("all")
         return
-    if get_ipython() is not None:
-        for text in texts:
-            display(HTML(_FOR_SCREEN_READERS.format(html.escape(text))))
+    for figure in [plt.figure(number) for number in plt.get_fignums()]:
+        data = {"image/png": _png(figure), "text/plain": repr(figure)}
+        display(data, metadata={"image/png": {"alt": alt_of(figure)}}, raw=True)
+        display(HTML(_FOR_SCREEN_READERS.format(html.escape(alt_of(figure)))))
+        plt.close(figure)
 
 
-def _png_with_alt(figure):
-    """PNG of a figure, with the metadata in which Jupyter and nbconvert look for alt text."""
+def _png(figure):
+    """A figure as PNG, in base64, as notebooks keep it."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png")
-    return base64.b64encode(buffer.getvalue()).decode("ascii"), {"alt": alt_of(figure)}
+    figure.savefig(buffer, format="png", pil_kwargs={"optimize": True})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _pixels(images):
@@ -98,6 +92,8 @@ def _pixels(images):
         images = images.unsqueeze(1)
     if images.dim() != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"wanted images (N, 1, H, W) or (N, 3, H, W), got shape {tuple(images.shape)}")
+    if len(images) == 0:
+        raise ValueError("there are no images to show")
     if images.dtype == torch.uint8:
         images = images / 255
     images = images.detach().float().cpu().clamp(0, 1)
@@ -124,8 +120,6 @@ def image_grid(images, columns=10, title="", ax=None, what="images"):
     the alt text.
     """
     pixels = _pixels(images)
-    if len(pixels) == 0:
-        raise ValueError("there are no images to show")
     columns = min(columns, len(pixels))
     rows = math.ceil(len(pixels) / columns)
     if ax is None:
@@ -134,8 +128,8 @@ def image_grid(images, columns=10, title="", ax=None, what="images"):
     ax.imshow(_tile(pixels, columns), vmin=0, vmax=1)
     ax.set_title(title)
     ax.axis("off")
-    size = f"{rows} rows of {columns}" if rows > 1 else f"a row of {columns}"
-    return alt(ax, f"{title + ': ' if title else ''}{what}, {size}.")
+    size = f"in {rows} rows of {columns}" if rows > 1 else "in one row"
+    return alt(ax, f"{title + ': ' if title else ''}{len(pixels)} {what}, {size}.")
 
 
 def image_rows(rows, title="", ax=None):
@@ -150,7 +144,8 @@ def image_rows(rows, title="", ax=None):
     n, height, width = next(iter(sheets.values())).shape[:3]
     if ax is None:
         widest = max(len(label) for label in sheets)
-        figure_width = 0.72 * n + 0.09 * widest + 0.3
+        # wide enough for the pictures and their labels, and for the title above them
+        figure_width = max(0.72 * n, 0.1 * len(title)) + 0.09 * widest + 0.3
         _, ax = plt.subplots(figsize=(figure_width, 0.74 * len(sheets) + (0.35 if title else 0.05)))
     ax.imshow(_tile(np.concatenate(list(sheets.values())), n), vmin=0, vmax=1)
     ax.set_yticks([i * (height + 2) + height / 2 for i in range(len(sheets))], list(sheets))
@@ -176,6 +171,8 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
         ax.scatter(x, y, s=6, alpha=0.5, linewidths=0)
     else:
         labels = torch.as_tensor(labels).cpu()
+        if labels.shape != codes.shape[:1]:
+            raise ValueError(f"{len(codes)} codes want {len(codes)} labels, got shape {tuple(labels.shape)}")
         for label in labels.unique().tolist():
             mine = (labels == label).numpy()
             name, colour = str(classes[label] if classes else label), PALETTE[label % len(PALETTE)]
@@ -197,7 +194,7 @@ def loss_curve(history, title="", unit="nats per image", ax=None):
         raise ValueError("this history holds no step: train first")
     if ax is None:
         _, ax = plt.subplots(figsize=WIDE)
-    per_epoch = len(history.steps) / max(len(history.train), 1)
+    per_epoch = history.steps_per_epoch or len(history.steps) / max(len(history.train), 1)
     ax.plot([(i + 1) / per_epoch for i in range(len(history.steps))], history.steps,
             color="#9A9A9A", linewidth=0.7, label="each step")
     for name, values, colour in (("train", history.train, PALETTE[0]), ("test", history.test, PALETTE[1])):

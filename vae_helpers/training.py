@@ -54,6 +54,8 @@ class History:
     ``train``: for each whole epoch the mean over its images while they were
     learned from. ``test``: for each whole epoch the mean over the test images
     afterwards, in eval mode; empty if no test split was given.
+    ``steps_per_epoch``: of a whole epoch, since a run that was stopped has more
+    steps than its whole epochs took.
     """
 
     steps: list[float] = field(default_factory=list)
@@ -63,6 +65,7 @@ class History:
     batch_size: int = 128
     lr: float = 1e-3
     seed: int = 0
+    steps_per_epoch: int = 0
     images: int = 0
     seconds: float = 0.0
     interrupted: bool = False
@@ -121,23 +124,27 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
 
     Stop (Ctrl-C, or the square in JupyterLab) ends the run after the step in
     progress: weights and history are those of the last step, and a line says so.
-    ValueError for images that the model cannot take; FloatingPointError as soon
-    as the loss is no longer finite.
+    ValueError for images that the model cannot take; FloatingPointError, at the
+    end of the epoch, if the loss is no longer finite.
     """
     split, test = _checked(split, model, "split"), test if test is None else _checked(test, model, "test")
     if epochs < 0 or batch_size < 1:
         raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}")
-    model.to(device).train()
+    model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
-    history = History(loss_name=loss_fn.__name__, batch_size=batch_size, lr=lr, seed=seed)
+    history = History(
+        loss_name=getattr(loss_fn, "__name__", type(loss_fn).__name__), batch_size=batch_size, lr=lr, seed=seed,
+        steps_per_epoch=math.ceil(len(split) / batch_size),
+    )
     order = torch.Generator().manual_seed(seed)
-    bar = _bar(epochs * math.ceil(len(split) / batch_size), progress)
+    bar = _bar(epochs * history.steps_per_epoch, progress)
     begin = time.perf_counter()
     gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
     try:
         with stop_after_this_step() as stop, torch.random.fork_rng(gpus), bar:
             torch.manual_seed(seed)
             for epoch in range(epochs):
+                model.train()  # each time: a callback may have left it in eval mode
                 losses, sizes = [], []
                 try:
                     for x in split.batches(batch_size, shuffle=True, generator=order, device=device):

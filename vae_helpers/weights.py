@@ -28,7 +28,10 @@ def save(model, path, dtype=None, **metadata):
         # a clone each: safetensors refuses tensors that share memory
         tensors[name] = (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).clone()
     with whole_file(path) as part:
-        save_file(tensors, part, {key: str(value) for key, value in metadata.items()})
+        try:
+            save_file(tensors, part, {key: str(value) for key, value in metadata.items()})
+        except SafetensorError as error:  # a full disk, say: not an OSError, as of any other file
+            raise OSError(str(error)) from error
     return Path(path)
 
 
@@ -65,15 +68,16 @@ def load(model, path):
 
 def _read(path):
     """Tensors and metadata of a safetensors file, or a WeightsError with the reason."""
-    with open(path, "rb") as file:
-        start = file.read(4)
-    if start[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
-        raise WeightsError(
-            f"{path} is a pickle (as torch.save writes it): loading it could run anything inside it. "
-            "Save it again as safetensors, with weights.save."
-        )
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
     except SafetensorError as error:
+        # only now: a good file starts with its header's length, which may look like either
+        with open(path, "rb") as file:
+            start = file.read(2)
+        if start == b"PK" or start[:1] == b"\x80":
+            raise WeightsError(
+                f"{path} is a pickle (as torch.save writes it): loading it could run anything inside it. "
+                "Save it again as safetensors, with weights.save."
+            ) from None
         raise WeightsError(f"{path} is damaged or no safetensors file ({error}); fetch or save it again") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import linecache
 import textwrap
 import traceback
 
@@ -39,17 +40,27 @@ def exercise(name, praise):
         @functools.wraps(find_mistake)
         def check(answer):
             source = _source(answer)
-            if answer is None or answer is Ellipsis or _is_stub(source):
-                return Verdict(None, _reminder(name))
-            keep_answer(name, source)
-            generator = torch.Generator()
-            generator.seed()
+            if answer is None or answer is Ellipsis or (_is_stub(source) and not judge(answer).ok):
+                return Verdict(None, _reminder(name, source))
+            not_kept = ""
             try:
-                find_mistake(answer, generator)
+                keep_answer(name, source)  # before it runs: it may never come back
+            except OSError as error:
+                not_kept = f" (Your answer could not be kept: {error}.)"
+            verdict = judge(answer)
+            return Verdict(verdict.ok, verdict.message + not_kept)
+
+        def judge(answer):
+            generator = torch.Generator()
+            seed = generator.seed()
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    torch.random.default_generator.manual_seed(seed)
+                    find_mistake(answer, generator)
             except Mistake as mistake:
                 return Verdict(False, str(mistake))
-            except NotImplementedError:
-                return Verdict(None, _reminder(name))
+            except NotImplementedError as error:
+                return Verdict(None, f"Something is still to be written. {error}".strip())
             except Exception as error:  # whatever the learner's code raised is news for the learner
                 return Verdict(False, _where(error))
             return Verdict(True, praise)
@@ -66,7 +77,7 @@ def require(condition, mistake):
 
 
 def tensor(value, what="your function", shape=None):
-    """``value`` as a float tensor, or a Mistake: None, no number at all, or of the wrong shape."""
+    """``value`` as a tensor, or a Mistake: None, no number at all, or of the wrong shape."""
     require(value is not None and value is not Ellipsis, f"{what} gives back None: is a `return` missing?")
     try:
         value = torch.as_tensor(value)
@@ -78,14 +89,16 @@ def tensor(value, what="your function", shape=None):
     return value
 
 
-def close(a, b, rtol=1e-4):
+def close(a, b, rtol=1e-4, atol=1e-6):
     """Whether two numbers or tensors of one shape agree to ``rtol``; float32 rounding is no mistake."""
     a, b = torch.as_tensor(a).double(), torch.as_tensor(b).double()
-    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=1e-6)
+    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=atol)
 
 
 def _source(answer):
     """The learner's code; for an answer that is a value, the value."""
+    if inspect.isclass(answer):
+        return _class_source(answer)
     if callable(answer):
         try:
             return textwrap.dedent(inspect.getsource(answer))
@@ -94,31 +107,59 @@ def _source(answer):
     return repr(answer)
 
 
+def _class_source(answer):
+    """The source of a class defined in a cell: ``inspect`` finds only those of modules, but each method knows its cell."""
+    for method in vars(answer).values():
+        if inspect.isfunction(method):
+            cell = "".join(linecache.getlines(method.__code__.co_filename))
+            try:
+                nodes = ast.parse(cell).body
+            except SyntaxError:
+                continue
+            for node in nodes:
+                if isinstance(node, ast.ClassDef) and node.name == answer.__name__:
+                    return ast.get_source_segment(cell, node)
+    return ""
+
+
 def _is_stub(source):
-    """Whether ``source`` is a function or class whose bodies hold nothing but ``...``, ``pass`` and docstrings."""
+    """Whether ``source`` is a function, or a class with a method, that holds nothing but ``...`` and a docstring."""
+    return bool(_to_write(source)[0])
+
+
+def _to_write(source):
+    """Names of the empty and of the written functions: the one at the top, or the methods of the class there.
+
+    Only those: an empty function inside a written one, or a class inside a class, is the learner's own affair.
+    """
     try:
         body = ast.parse(source).body
     except SyntaxError:
-        return False
-    if not body or not isinstance(body[0], (ast.FunctionDef, ast.ClassDef)):
-        return False
-    functions = [node for node in ast.walk(body[0]) if isinstance(node, ast.FunctionDef)]
-    return any(_is_empty(function) for function in functions)
+        return [], []
+    top = body[:1]
+    functions = top[0].body if top and isinstance(top[0], ast.ClassDef) else top
+    functions = [node for node in functions if isinstance(node, ast.FunctionDef)]
+    return ([f.name for f in functions if _is_empty(f)], [f.name for f in functions if not _is_empty(f)])
 
 
 def _is_empty(function):
     return all(
-        isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        isinstance(node, ast.Pass)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or (isinstance(node, ast.Raise) and "NotImplementedError" in ast.unparse(node))
         for node in function.body
     )
 
 
-def _reminder(name):
-    """What an unsolved exercise says: where the learner's earlier answer is, if there is one."""
+def _reminder(name, source=""):
+    """What an unsolved exercise says: what is left, and where the learner's earlier answer is, if there is one."""
+    empty, written = _to_write(source)
+    begun = set(written) - {"__init__"}  # a stub may come with it
+    left = f"Still to be written: {', '.join(f'`{f}`' for f in empty)}. " if empty and begun else ""
     earlier = earlier_answer(name)
     if earlier is None:
-        return "Replace the `...` above and run both cells again."
-    return f"You had written this before (kept in answers/{name}.py); copy what you want of it:\n\n{earlier}"
+        return left or "Replace the `...` above and run both cells again."
+    return f"{left}You had written this before (kept in answers/{name}.py); copy what you want of it:\n\n{earlier}"
 
 
 def _where(error):

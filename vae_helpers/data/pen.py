@@ -12,7 +12,8 @@ How a digit is drawn:
 4. It is slanted, then rotated.
 5. It is inked: a pixel's grey level depends on its distance to the nearest point of
    the chain, white within half the pen's thickness, with a soft edge.
-6. It is moved so that its centre of mass lies at pixel (14, 14), as in MNIST.
+6. It is moved so that its centre of mass lies at pixel (14, 14), as in MNIST, or
+   as near as the page allows.
 
 The six numbers that control this are the image's *generative factors*. They are
 kept beside it, so that one can ask later which latent has found the slant. Nothing
@@ -220,13 +221,17 @@ def _boxed(x, thickness, size):
 
 
 def _ink(chain, thickness, pressure):
-    """Ink chains (m, S, 2), centred by their mass: uint8 (m, 28, 28)."""
+    """Ink chains (m, S, 2), given from the centre of the page: uint8 (m, 28, 28), centred by mass."""
     pixels = np.arange(SIDE)
-    grey = _grey(chain + (SIDE - 1) / 2, thickness, pressure)
+    chain = chain + (SIDE - 1) / 2
+    grey = _grey(chain, thickness, pressure)
     # the centre of mass is known once there is ink: ink once to find it, once to place it
     mass = grey.sum((1, 2))[:, None]
     centre = np.stack([grey.sum(1) @ pixels, grey.sum(2) @ pixels], axis=1) / mass
-    grey = _grey(chain + (SIDE - 1) / 2 + CENTRE - centre[:, None], thickness, pressure)
+    # a long tail, as of a 7, could leave the page: then the digit moves only as far as it may
+    reach = thickness[:, None] / 2 + 0.5
+    move = np.clip(CENTRE - centre, reach - chain.min(1), SIDE - 1 - reach - chain.max(1))
+    grey = _grey(chain + move[:, None], thickness, pressure)
     return np.rint(255 * grey).astype(np.uint8)
 
 

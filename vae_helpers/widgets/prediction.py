@@ -42,6 +42,7 @@ class Prediction(anywidget.AnyWidget):
 
         ``answer``: one of the options, or a number where there are none.
         """
+        answer = str(answer) if self.options else answer  # as the options themselves
         if self.options and answer not in self.options:
             raise ValueError(f"{answer!r} is not among the options {self.options}")
         self.result = _compare(self.guess, answer, bool(self.options)) + (f" {because}" if because else "")

@@ -1,0 +1,70 @@
+"""The pictures of README and notebook 00, drawn by the net of notebook 01: ``python notebooks/images/make_pictures.py``."""
+
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import torch
+from PIL import Image
+
+from vae_helpers import plots
+from vae_helpers.data import load
+from vae_helpers.files import whole_file
+from vae_helpers.models import build, decode, encode, reconstruct
+from vae_helpers.training import fit
+
+HERE = Path(__file__).parent
+FRAMES = 72
+
+
+def round_trip(middles):
+    """A closed path (FRAMES, 2) through the middles of the classes, slower near each of them."""
+    stops = torch.cat([middles, middles[:1]])
+    t = torch.linspace(0, len(middles), FRAMES + 1)[:-1]
+    leg, part = t.long(), t - t.floor()
+    ease = (part * part * (3 - 2 * part)).unsqueeze(1)
+    return stops[leg] * (1 - ease) + stops[leg + 1] * ease
+
+
+def frame(codes, test, classes, z, picture):
+    """The plane with the walker on it, and what the decoder makes of the place."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.6), dpi=80)
+    plots.latent_scatter(codes, test.labels, classes, ax=left)
+    low, high = codes.quantile(0.01, dim=0), codes.quantile(0.99, dim=0)
+    left.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), title="two numbers …")
+    left.plot(*z, "o", color="black", markersize=15, markerfacecolor="none", markeredgewidth=3, zorder=9)
+    right.imshow(picture[0], vmin=0, vmax=1)
+    right.set(title="… are a picture")
+    right.axis("off")
+    buffer = BytesIO()
+    fig.savefig(buffer, format="png", dpi=80)
+    plt.close(fig)
+    return Image.open(buffer).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+
+
+def main():
+    plots.use_course_style()
+    data = load("pen")
+    torch.manual_seed(0)
+    model = build("mlp2")
+    fit(model, data.train, epochs=40, progress=False)
+    x_test = data.test.as_float()
+
+    ax = plots.image_rows({"drawn": x_test[:10], "rebuilt": reconstruct(model, x_test[:10])})
+    with whole_file(HERE / "00_where_this_goes.png") as part:
+        ax.figure.savefig(part, format="png")
+
+    codes = encode(model, x_test)
+    middles = torch.stack([codes[data.test.labels == digit].median(0).values for digit in range(10)])
+    path = round_trip(middles)
+    pictures = decode(model, path)
+    frames = [frame(codes, data.test, data.classes, z, picture) for z, picture in zip(path, pictures)]
+    with whole_file(HERE / "walk.gif") as part:
+        frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=110, loop=0, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
