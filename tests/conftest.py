@@ -28,3 +28,10 @@ def answers_of_its_own(tmp_path, monkeypatch):
     folder = tmp_path / "answers"
     monkeypatch.setenv("VAE_ANSWERS", str(folder))
     return folder
+
+
+@pytest.fixture
+def plain_environment(monkeypatch):
+    """No word from outside about the data set, or where it lies."""
+    monkeypatch.delenv("VAE_DATA", raising=False)
+    monkeypatch.delenv("VAE_DATASET", raising=False)

@@ -89,8 +89,11 @@ def test_the_mended_conv_net_lacks_the_last_block_alone():
 
 
 def test_the_linear_autoencoder_is_784_20_784():
-    assert shapes_through(build("linear").encoder, torch.rand(2, 1, 28, 28)) == [("Flatten", [784]), ("Linear", [20])]
-    assert shapes_through(build("linear").decoder, torch.rand(2, 20)) == [("Linear", [784]), ("Reshape", [1, 28, 28])]
+    model = build("linear")
+    down = shapes_through(model.encoder, torch.rand(2, 1, 28, 28))
+    up = shapes_through(model.decoder, torch.rand(2, 20))
+    assert down == [("Flatten", [784]), ("Linear", [20])]
+    assert up == [("Linear", [784]), ("Reshape", [1, 28, 28])]
 
 
 # --- the published net and the mended one
@@ -150,9 +153,12 @@ def test_parameters_of_the_conv_net():
     assert parameters(build("conv", as_published=True)) == down + up + bad(1)
 
 
-@pytest.mark.parametrize("preset, sizes", [("linear", [784, 20]), ("mlp", [784, 400, 20]), ("mlp2", [784, 400, 128, 2])])
-def test_parameters_of_the_linear_layers(preset, sizes):
-    model, back = build(preset), sizes[::-1]
+LAYERS = {"linear": [784, 20], "mlp": [784, 400, 20], "mlp2": [784, 400, 128, 2]}
+
+
+@pytest.mark.parametrize("preset", LAYERS)
+def test_parameters_of_the_linear_layers(preset):
+    model, sizes, back = build(preset), LAYERS[preset], LAYERS[preset][::-1]
     assert parameters(model.encoder) == sum((a + 1) * b for a, b in zip(sizes, sizes[1:]))
     assert parameters(model.decoder) == sum((a + 1) * b for a, b in zip(back, back[1:]))
 

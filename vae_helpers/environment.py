@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import os
 import shutil
 import sys
 import tempfile
@@ -81,7 +80,7 @@ def _answers():
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
-    return True, f"your answers are kept in {os.path.relpath(folder)}"
+    return True, f"your answers are kept in the folder {folder.name}/"
 
 
 def _graphics():

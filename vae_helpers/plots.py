@@ -138,9 +138,9 @@ def image_rows(rows, title="", ax=None):
     ``rows``: a dict of label → images (N, C, H, W) in [0, 1], of one N. Returns the Axes.
     """
     sheets = {label: _pixels(images) for label, images in rows.items()}
-    counts = {label: len(pixels) for label, pixels in sheets.items()}
-    if len(set(counts.values())) != 1:
-        raise ValueError(f"rows of one length are wanted, got {counts}")
+    shapes = {label: pixels.shape for label, pixels in sheets.items()}
+    if len(set(shapes.values())) != 1:
+        raise ValueError(f"rows of one length, of images of one size, are wanted, got {shapes}")
     n, height, width = next(iter(sheets.values())).shape[:3]
     if ax is None:
         widest = max(len(label) for label in sheets)
@@ -164,15 +164,15 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
     codes = torch.as_tensor(codes).detach().cpu()
     if codes.dim() != 2 or codes.shape[1] <= max(dims):
         raise ValueError(f"wanted codes (N, d) with d > {max(dims)}, got shape {tuple(codes.shape)}")
+    labels = None if labels is None else torch.as_tensor(labels).cpu()
+    if labels is not None and labels.shape != codes.shape[:1]:
+        raise ValueError(f"{len(codes)} codes want {len(codes)} labels, got shape {tuple(labels.shape)}")
     if ax is None:
         _, ax = plt.subplots(figsize=SQUARE)
     x, y = codes[:, dims[0]].numpy(), codes[:, dims[1]].numpy()
     if labels is None:
         ax.scatter(x, y, s=6, alpha=0.5, linewidths=0)
     else:
-        labels = torch.as_tensor(labels).cpu()
-        if labels.shape != codes.shape[:1]:
-            raise ValueError(f"{len(codes)} codes want {len(codes)} labels, got shape {tuple(labels.shape)}")
         for label in labels.unique().tolist():
             mine = (labels == label).numpy()
             name, colour = str(classes[label] if classes else label), PALETTE[label % len(PALETTE)]
@@ -196,16 +196,20 @@ def loss_curve(history, title="", unit="nats per image", ax=None):
         _, ax = plt.subplots(figsize=WIDE)
     per_epoch = history.steps_per_epoch or len(history.steps) / max(len(history.train), 1)
     ax.plot([(i + 1) / per_epoch for i in range(len(history.steps))], history.steps,
-            color="#9A9A9A", linewidth=0.7, label="each step")
-    for name, values, colour in (("train", history.train, PALETTE[0]), ("test", history.test, PALETTE[1])):
-        if values:
-            ax.plot(range(1, len(values) + 1), values, "o-", color=colour, markersize=4, label=name)
+            color="#B0B0B0", linewidth=0.7)
+    # a train loss is the mean during an epoch, a test loss is measured at its end
+    curves = [("train", history.train, 0.5, PALETTE[0]), ("test", history.test, 1.0, PALETTE[1])]
+    curves = sorted((c for c in curves if c[1]), key=lambda c: c[1][-1])
+    for (name, values, start, colour), side in zip(curves, ("top", "bottom") if len(curves) == 2 else ("center",)):
+        x = [start + i for i in range(len(values))]
+        ax.plot(x, values, "o-", color=colour, markersize=4)
+        ax.annotate(f"{name} {values[-1]:.1f}", (len(values), values[-1]), (8, 0), textcoords="offset points",
+                    color=colour, weight="bold", va=side)
     ax.set_xlabel("epoch")
     ax.set_ylabel(f"loss ({unit})")
     ax.set_title(title)
     # the first steps tower over all that follows
-    calm = sorted(history.steps)[: max(1, int(0.98 * len(history.steps)))] + history.test
+    calm = sorted(history.steps)[: max(1, int(0.98 * len(history.steps)))] + history.train + history.test
     ax.set_ylim(min(calm) - 0.05 * (max(calm) - min(calm)) - 1e-9, max(calm) + 1e-9)
-    ax.legend()
     fall = f"; the mean over an epoch went from {history.train[0]:.0f} to {history.train[-1]:.0f}" if history.train else ""
     return alt(ax, f"{title + ': ' if title else ''}loss against epoch in {unit}{fall}.")

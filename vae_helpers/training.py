@@ -133,7 +133,10 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
     history = History(
-        loss_name=getattr(loss_fn, "__name__", type(loss_fn).__name__), batch_size=batch_size, lr=lr, seed=seed,
+        loss_name=getattr(loss_fn, "__name__", type(loss_fn).__name__),
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
         steps_per_epoch=math.ceil(len(split) / batch_size),
     )
     order = torch.Generator().manual_seed(seed)

@@ -31,7 +31,8 @@ def conv_size(answer, generator):
 
     require(not is_formula(lambda n, k, s, p: (n + 2 * p - k) / s + 1),
             f"{case}: a kernel that does not fit any more is left out, so round down (`//`)")
-    require(not is_formula(lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1), f"{case}: you round up; torch rounds down")
+    require(not is_formula(lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1),
+            f"{case}: you round up; torch rounds down")
     require(not is_formula(lambda n, k, s, p: (n + 2 * p - k) // s),
             f"{case}: the first position counts too: + 1 is missing")
     require(not is_formula(lambda n, k, s, p: (n + p - k) // s + 1),
@@ -80,7 +81,8 @@ def pictures(answer, generator):
     require(item is not None, "`__getitem__` gives back None: is a `return` missing?")
     require(isinstance(item, (tuple, list)) and len(item) == 2,
             f"`__getitem__` gives a {type(item).__name__}; wanted is the pair (image, label)")
-    image, label = tensor(item[0], "the image of `__getitem__`"), tensor(item[1], "the label of `__getitem__`")
+    image = tensor(item[0], "the image of `__getitem__`")
+    label = tensor(item[1], "the label of `__getitem__`")
     require(image.dim() > 0 or label.dim() == 0, "the pair is the wrong way round: wanted is (image, label)")
     require(image.dtype != torch.uint8, "the image is still uint8, 0 to 255; a network wants float32 in [0, 1]")
     require(image.max() <= 1, f"the largest pixel is {image.max():g}: divide by 255, so that pixels lie in [0, 1]")
@@ -186,5 +188,5 @@ def nearest_code(answer, generator):
     require(not close(got, (z[:, None] - codes[None]).abs().sum(2).min(1).values),
             "you add up the absolute differences; the straight distance is the root of the summed squares")
     # |z|² + |c|² − 2zc is right too, and loses digits where the points lie close
-    require(close(tensor(got, shape=(m,)), true, atol=3e-3), "the distances are off: root of the summed squares over the latents, "
-                                                  "then the smallest over the codes")
+    require(close(tensor(got, shape=(m,)), true, atol=3e-3),
+            "the distances are off: root of the summed squares over the latents, then the smallest over the codes")

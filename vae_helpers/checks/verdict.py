@@ -109,21 +109,21 @@ def _source(answer):
 
 def _class_source(answer):
     """The source of a class defined in a cell: ``inspect`` finds only those of modules, but each method knows its cell."""
-    for method in vars(answer).values():
-        if inspect.isfunction(method):
-            cell = "".join(linecache.getlines(method.__code__.co_filename))
-            try:
-                nodes = ast.parse(cell).body
-            except SyntaxError:
-                continue
-            for node in nodes:
-                if isinstance(node, ast.ClassDef) and node.name == answer.__name__:
-                    return ast.get_source_segment(cell, node)
-    return ""
+    methods = [method for method in vars(answer).values() if inspect.isfunction(method)]
+    for method in methods:
+        cell = "".join(linecache.getlines(method.__code__.co_filename))
+        try:
+            nodes = ast.parse(cell).body
+        except SyntaxError:
+            continue
+        for node in nodes:
+            if isinstance(node, ast.ClassDef) and node.name == answer.__name__:
+                return ast.get_source_segment(cell, node)
+    return "" if methods else f"class {answer.__name__}: ..."
 
 
 def _is_stub(source):
-    """Whether ``source`` is a function, or a class with a method, that holds nothing but ``...`` and a docstring."""
+    """Whether ``source`` is a function or class, or a class with a method, that holds nothing but ``...``."""
     return bool(_to_write(source)[0])
 
 
@@ -136,18 +136,21 @@ def _to_write(source):
         body = ast.parse(source).body
     except SyntaxError:
         return [], []
-    top = body[:1]
-    functions = top[0].body if top and isinstance(top[0], ast.ClassDef) else top
-    functions = [node for node in functions if isinstance(node, ast.FunctionDef)]
+    if not body or not isinstance(body[0], (ast.FunctionDef, ast.ClassDef)):
+        return [], []
+    top = body[0]
+    functions = [node for node in top.body if isinstance(node, ast.FunctionDef)]
+    if isinstance(top, ast.FunctionDef) or not functions:
+        functions = [top]
     return ([f.name for f in functions if _is_empty(f)], [f.name for f in functions if not _is_empty(f)])
 
 
-def _is_empty(function):
+def _is_empty(definition):
     return all(
         isinstance(node, ast.Pass)
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         or (isinstance(node, ast.Raise) and "NotImplementedError" in ast.unparse(node))
-        for node in function.body
+        for node in definition.body
     )
 
 

@@ -1,0 +1,400 @@
+"""Figures: each function gives its Axes and says in words what is to be seen, in a kernel too."""
+
+import base64
+import colorsys
+import html
+import io
+
+import matplotlib
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from vae_helpers import plots
+from vae_helpers.training import History
+
+DIGITS = torch.rand(12, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+PHOTOS = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+CODES = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(50) % 10
+HISTORY = History(steps=[5.0, 4.0, 3.5, 3.0, 2.5, 2.25], train=[4.5, 3.25, 2.375], test=[4.0, 3.5, 3.0])
+
+
+@pytest.fixture(autouse=True)
+def figures_of_its_own():
+    """No figure and no setting of one test reaches another."""
+    with matplotlib.rc_context():
+        yield
+    plt.close("all")
+
+
+def picture(ax):
+    """The pixels of the one image that an Axes shows."""
+    return np.asarray(ax.images[0].get_array())
+
+
+# --- every function
+
+CALLS = {
+    "image_grid": lambda **how: plots.image_grid(DIGITS, what="digits", **how),
+    "image_rows": lambda **how: plots.image_rows({"original": DIGITS, "rebuilt": DIGITS}, **how),
+    "latent_scatter": lambda **how: plots.latent_scatter(CODES, LABELS, **how),
+    "loss_curve": lambda **how: plots.loss_curve(HISTORY, **how),
+}
+NAMED = {
+    "image_grid": ["12 digits", "2 rows of 10"],
+    "image_rows": ["original", "rebuilt", "12 images"],
+    "latent_scatter": ["50 codes", "latents 0 and 1", "class"],
+    "loss_curve": ["loss against epoch", "nats per image", "from 4 to 2"],
+}
+
+each = pytest.mark.parametrize("name", CALLS)
+
+
+@each
+def test_it_returns_axes_of_a_figure_of_its_own(name):
+    first, second = CALLS[name](), CALLS[name]()
+    assert isinstance(first, matplotlib.axes.Axes) and first.figure is not second.figure
+
+
+@each
+def test_it_draws_into_the_axes_that_are_given(name):
+    _, ax = plt.subplots()
+    assert CALLS[name](ax=ax) is ax and len(plt.get_fignums()) == 1
+
+
+@each
+def test_the_alt_text_names_the_title_and_what_is_seen(name):
+    text = plots.alt_of(CALLS[name](title="After one epoch").figure)
+    assert len(text) >= 30 and text.startswith("After one epoch: ") and text.endswith(".")
+    assert all(words in text for words in NAMED[name]), text
+
+
+@each
+def test_without_a_title_the_alt_text_says_what_is_seen(name):
+    ax = CALLS[name]()
+    text = plots.alt_of(ax.figure)
+    assert len(text) >= 20 and not text.startswith(":") and ax.get_title() == ""
+
+
+@each
+def test_the_title_stands_above(name):
+    ax = CALLS[name](title="After one epoch")
+    assert "After one epoch" in (ax.get_title(), ax.get_title(loc="left"))
+
+
+@each
+def test_it_can_be_drawn_in_the_style_of_the_course(name):
+    plots.use_course_style()
+    buffer = io.BytesIO()
+    CALLS[name](title="After one epoch").figure.savefig(buffer, format="png")
+    assert np.asarray(Image.open(buffer)).std() > 1
+
+
+# --- images
+
+
+def test_a_grid_shows_each_image_in_reading_order():
+    grey = torch.linspace(0, 1, 6).view(6, 1, 1, 1).expand(6, 1, 4, 4)
+    sheet = picture(plots.image_grid(grey, columns=3))
+    assert sheet.shape == (4 + 2 + 4, 4 + 2 + 4 + 2 + 4)
+    middles = sheet[[1, 7]][:, [1, 7, 13]]
+    np.testing.assert_allclose(middles.flatten(), grey[:, 0, 0, 0], atol=1e-6)
+
+
+def test_a_grid_of_few_images_is_no_wider_than_they_are():
+    assert picture(plots.image_grid(PHOTOS, columns=10)).shape == (8, 5 * 8 + 4 * 2, 3)
+
+
+def test_the_rest_of_a_last_row_is_paper():
+    sheet = picture(plots.image_grid(torch.ones(3, 1, 4, 4), columns=2))
+    assert (sheet[6:, 6:] == 0).all() and (sheet[:4, :4] == 1).all()
+
+
+def test_rows_stand_under_one_another_with_their_labels():
+    ax = plots.image_rows({"black": torch.ones(3, 1, 4, 4), "white": torch.zeros(3, 1, 4, 4)})
+    sheet = picture(ax)
+    assert sheet[:4, :4].min() == 1 and sheet[6:].max() == 0
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["black", "white"]
+
+
+def test_digits_are_ink_on_paper():
+    plots.use_course_style()
+    image = plots.image_grid(DIGITS).images[0]
+    assert image.to_rgba(np.array([[0.0, 1.0]]))[0, :, :3].tolist() == [[1, 1, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("draw", [plots.image_grid, lambda images: plots.image_rows({"photos": images})])
+def test_colour_pictures_keep_their_colours(draw):
+    sheet = picture(draw(PHOTOS))
+    np.testing.assert_allclose(sheet[:8, :8], PHOTOS[0].permute(1, 2, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        DIGITS.numpy(),
+        DIGITS[:, 0],
+        (255 * DIGITS).round().byte(),
+        DIGITS.double(),
+        DIGITS.clone().requires_grad_(),
+    ],
+    ids=["numpy", "without channel", "uint8", "float64", "with gradient"],
+)
+def test_images_are_taken_as_they_come(images):
+    np.testing.assert_allclose(picture(plots.image_grid(images))[:8, :8], DIGITS[0, 0], atol=0.5 / 255 + 1e-6)
+
+
+def test_values_outside_the_unit_interval_are_clamped():
+    """As those of a linear decoder are: nothing else in the picture may change for them."""
+    images = torch.tensor([-3.0, 0.25, 7.0]).view(3, 1, 1, 1).expand(3, 1, 4, 4)
+    ax = plots.image_grid(images)
+    assert picture(ax)[0, [0, 6, 12]].tolist() == [0, 0.25, 1]
+    assert ax.images[0].get_clim() == (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 8, 8), (4, 8, 8, 1), (8, 8), (4, 64), (1, 4, 1, 8, 8)])
+@pytest.mark.parametrize("draw", [plots.image_grid, lambda images: plots.image_rows({"a": images})])
+def test_what_are_no_images(shape, draw):
+    with pytest.raises(ValueError) as raised:
+        draw(torch.zeros(shape))
+    assert str(tuple(shape)) in str(raised.value) and "(N, 1, H, W)" in str(raised.value)
+
+
+@pytest.mark.parametrize("draw", [plots.image_grid, lambda images: plots.image_rows({"a": images})])
+def test_no_images(draw):
+    with pytest.raises(ValueError, match="no images"):
+        draw(DIGITS[:0])
+
+
+def test_rows_of_two_lengths():
+    with pytest.raises(ValueError, match=r"'original': \(12, 8, 8\), 'rebuilt': \(11, 8, 8\)"):
+        plots.image_rows({"original": DIGITS, "rebuilt": DIGITS[1:]})
+
+
+@pytest.mark.parametrize("other", [torch.rand(12, 1, 9, 8), torch.rand(12, 3, 8, 8)])
+def test_rows_of_two_sizes(other):
+    with pytest.raises(ValueError, match="of one size"):
+        plots.image_rows({"original": DIGITS, "rebuilt": other})
+
+
+def test_no_rows():
+    with pytest.raises(ValueError, match="rows"):
+        plots.image_rows({})
+
+
+# --- codes
+
+
+def test_a_scatter_shows_every_code_in_the_plane_that_is_asked_for():
+    ax = plots.latent_scatter(CODES, LABELS, dims=(2, 0))
+    points = np.concatenate([np.asarray(collection.get_offsets()) for collection in ax.collections])
+    expected = CODES[:, [2, 0]].double().numpy()
+    assert sorted(map(tuple, points.round(5))) == sorted(map(tuple, expected.round(5)))
+    assert "2" in ax.get_xlabel() and "0" in ax.get_ylabel()
+
+
+def test_the_name_of_a_class_stands_at_the_median_of_its_points():
+    ax = plots.latent_scatter(CODES, LABELS, classes=tuple("abcdefghij"))
+    assert [text.get_text() for text in ax.texts] == list("abcdefghij")
+    assert ax.texts[3].get_position() == tuple(CODES[LABELS == 3][:, :2].median(0).values.tolist())
+
+
+def test_a_scatter_without_labels_names_no_class():
+    ax = plots.latent_scatter(CODES.numpy())
+    assert not ax.texts and "class" not in plots.alt_of(ax.figure)
+
+
+@pytest.mark.parametrize("codes, dims", [(CODES[:, :1], (0, 1)), (CODES, (0, 3)), (CODES[:, 0], (0, 1))])
+def test_codes_without_such_latents(codes, dims):
+    with pytest.raises(ValueError) as raised:
+        plots.latent_scatter(codes, dims=dims)
+    assert str(tuple(codes.shape)) in str(raised.value)
+
+
+@pytest.mark.parametrize("labels", [LABELS[:49], LABELS[:, None]])
+def test_labels_that_are_not_one_for_each_code(labels):
+    with pytest.raises(ValueError, match="50 codes want 50 labels"):
+        plots.latent_scatter(CODES, labels)
+
+
+# --- histories
+
+
+def curves(ax):
+    """The points of each curve: the first is that of the steps, train and test are told by their colours."""
+    names = {plots.PALETTE[0]: "train", plots.PALETTE[1]: "test"}
+    return {names.get(line.get_color(), "steps"): line.get_xydata().tolist() for line in ax.get_lines()}
+
+
+def test_a_curve_counts_in_epochs():
+    drawn = curves(plots.loss_curve(HISTORY))
+    assert drawn["steps"] == [[0.5, 5], [1, 4], [1.5, 3.5], [2, 3], [2.5, 2.5], [3, 2.25]]
+    assert drawn["test"] == [[1, 4], [2, 3.5], [3, 3]]
+
+
+def test_a_train_loss_stands_in_the_middle_of_the_epoch_it_is_the_mean_of():
+    assert curves(plots.loss_curve(HISTORY))["train"] == [[0.5, 4.5], [1.5, 3.25], [2.5, 2.375]]
+
+
+def test_the_epochs_of_a_run_that_was_stopped_are_as_long_as_the_others():
+    stopped = History(steps=HISTORY.steps[:3], train=[4.5], test=[4.0], steps_per_epoch=2, interrupted=True)
+    assert curves(plots.loss_curve(stopped))["steps"] == [[0.5, 5], [1, 4], [1.5, 3.5]]
+
+
+def test_a_run_that_was_stopped_in_its_first_epoch():
+    ax = plots.loss_curve(History(steps=[5.0, 4.0], interrupted=True))
+    assert list(curves(ax)) == ["steps"] and len(plots.alt_of(ax.figure)) >= 30
+
+
+def test_the_curves_are_named_at_their_ends_with_their_last_losses():
+    texts = [text.get_text() for text in plots.loss_curve(HISTORY).texts]
+    assert sorted(texts) == ["test 3.0", "train 2.4"]
+
+
+def test_every_loss_of_an_epoch_lies_inside_the_figure():
+    ax = plots.loss_curve(HISTORY)
+    low, high = ax.get_ylim()
+    assert low < min(HISTORY.steps + HISTORY.train + HISTORY.test)
+    assert high >= max(HISTORY.train + HISTORY.test)
+
+
+def test_an_empty_history():
+    with pytest.raises(ValueError, match="no step"):
+        plots.loss_curve(History())
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: plots.image_grid(DIGITS[:0]),
+        lambda: plots.image_rows({"a": DIGITS, "b": DIGITS[1:]}),
+        lambda: plots.latent_scatter(CODES[:, :1]),
+        lambda: plots.latent_scatter(CODES, LABELS[:9]),
+        lambda: plots.loss_curve(History()),
+    ],
+)
+def test_what_is_refused_leaves_no_empty_figure_to_show(refused):
+    with pytest.raises(ValueError):
+        refused()
+    assert plt.get_fignums() == []
+
+
+# --- alt text and palette
+
+
+def test_alt_adds_a_sentence_for_each_axes_and_repeats_none():
+    figure, (left, right) = plt.subplots(1, 2)
+    assert plots.alt(left, "A circle.") is left
+    plots.alt(right, "A square.")
+    plots.alt(right, "A square.")
+    assert plots.alt_of(figure) == "A circle. A square."
+
+
+def test_without_alt_text_the_titles_stand_in():
+    figure, axes = plt.subplots(1, 3)
+    axes[0].set_title("One", loc="center")
+    axes[2].set_title("Three", loc="center")
+    assert plots.alt_of(figure) == "One; Three"
+
+
+def test_ten_classes_have_ten_colours_well_apart():
+    colours = np.array([to_rgb(colour) for colour in plots.PALETTE])
+    apart = np.linalg.norm(colours[:, None] - colours[None], axis=2)[~np.eye(10, dtype=bool)]
+    assert len(plots.PALETTE) == 10 and apart.min() > 0.15
+
+
+def test_no_colour_is_lost_on_white_paper():
+    lightness = [colorsys.rgb_to_hls(*to_rgb(colour))[1] for colour in plots.PALETTE]
+    assert max(lightness) < 0.75
+
+
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+def test_outside_a_kernel_show_closes_the_figures():
+    plots.image_grid(DIGITS)
+    plots.show()
+    assert plt.get_fignums() == []
+
+
+# --- in a kernel
+
+SETUP = """
+import matplotlib.pyplot as plt
+import torch
+from vae_helpers import plots
+plots.use_course_style()
+"""
+ONE = """
+plots.image_grid(torch.rand(4, 1, 8, 8), title="Noise & <more>", what="random images")
+plots.show()
+"""
+TWO = """
+plots.image_grid(torch.rand(4, 1, 8, 8), title="First")
+plots.image_grid(torch.rand(4, 1, 8, 8), title="Second")
+plots.show()
+"""
+OWN = """
+figure, ax = plt.subplots()
+ax.plot([1, 2])
+plots.alt(ax, "A line that rises from one to two.")
+plots.show()
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel_outputs(tmp_path_factory):
+    """The outputs of each cell above, run in one notebook."""
+    from nbclient import NotebookClient
+
+    folder = tmp_path_factory.mktemp("notebook")
+    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, ONE, TWO, OWN, "1 + 1")]
+    nb = nbformat.v4.new_notebook(cells=cells)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("MPLBACKEND", raising=False)  # else figures would not reach the notebook
+        where = {"metadata": {"path": str(folder)}}
+        NotebookClient(nb, timeout=120, kernel_name="python3", resources=where).execute()
+    names = ("setup", "one", "two", "own", "after")
+    outputs = [[o for o in cell.outputs if o.output_type != "stream"] for cell in nb.cells]
+    return dict(zip(names, outputs))
+
+
+def kinds(outputs):
+    return ["image/png" if "image/png" in o.data else "text/html" for o in outputs]
+
+
+def alt_in_metadata(output):
+    return output.metadata["image/png"]["alt"]
+
+
+def test_show_gives_a_picture_with_its_alt_text(kernel_outputs):
+    picture = kernel_outputs["one"][0]
+    text = alt_in_metadata(picture)
+    assert text.startswith("Noise & <more>: ") and "random images" in text
+    assert Image.open(io.BytesIO(base64.b64decode(picture.data["image/png"]))).size[0] > 100
+
+
+def test_the_same_text_follows_for_screen_readers(kernel_outputs):
+    assert kinds(kernel_outputs["one"]) == ["image/png", "text/html"]
+    picture, text = kernel_outputs["one"]
+    assert f"Figure: {html.escape(alt_in_metadata(picture))}</span>" in text.data["text/html"]
+
+
+def test_each_of_two_figures_is_shown_once_and_followed_by_its_text(kernel_outputs):
+    outputs = kernel_outputs["two"]
+    assert kinds(outputs) == ["image/png", "text/html"] * 2
+    assert [alt_in_metadata(o)[:6] for o in outputs[::2]] == ["First:", "Second"]
+    assert ["First" in o.data["text/html"] for o in outputs[1::2]] == [True, False]
+
+
+def test_a_figure_of_ones_own_carries_its_text(kernel_outputs):
+    assert kinds(kernel_outputs["own"]) == ["image/png", "text/html"]
+    assert alt_in_metadata(kernel_outputs["own"][0]) == "A line that rises from one to two."
+
+
+def test_no_figure_is_shown_again_by_a_later_cell(kernel_outputs):
+    assert kernel_outputs["setup"] == [] and kernel_outputs["after"][0].data == {"text/plain": "2"}
+    assert len(kernel_outputs["after"]) == 1
