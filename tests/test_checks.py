@@ -382,10 +382,10 @@ WRONG = {
         ("def f(images): return images.sum((2, 3))", "this is the sum over the pixels"),
         ("def f(images): return images.mean((2, 3))", "the numbers are right, the shape"),
         ("def f(images): return images.mean((1, 2, 3), keepdim=True)", "the numbers are right, the shape"),
-        ("def f(images): return images.mean(0)", "gives back shape (1, 28, 28), wanted"),
-        ("def f(images): return images.mean((1, 2))", "28), wanted ("),
+        ("def f(images): return images.mean(0)", "your function gives (1, 28, 28)"),
+        ("def f(images): return images.mean((1, 2))", ", 28)"),
         ("def f(images): return images.amax((1, 2, 3))", "not the means of the images"),
-        ("def f(images): return images.amax()", "gives back shape (), wanted"),
+        ("def f(images): return images.amax()", "your function gives ()"),
         ("def f(images): images *= 2; return images.mean((1, 2, 3))", "not the means of the images"),
     ],
     "conv_size": [
@@ -398,7 +398,7 @@ WRONG = {
         ("def f(n, k, s, p): return (n + 2 * p - k + 1) // s", "Count the positions of the kernel"),
         ("def f(n, k, s, p): return n // s", "Count the positions of the kernel"),
         ("def f(n, k, s, p): return 28", "for size 28, kernel 3, stride 2, padding 1 torch gives 14, you 28"),
-        ("def f(n, k, s, p): return torch.ones(2)", "gives back shape (2,), wanted ()"),
+        ("def f(n, k, s, p): return torch.ones(2)", "wanted is the shape (), your function gives (2,)"),
     ],
     "rmse": [
         ("def f(x_hat, x): return ((x_hat - x) ** 2).mean()", "the root is missing"),
@@ -412,10 +412,13 @@ WRONG = {
         ("def f(x_hat, x): return ((x_hat - x) ** 2).sqrt().mean()", "which is the absolute error"),
         ("def f(x_hat, x): return F.l1_loss(x_hat, x)", "which is the absolute error"),
         ("def f(x_hat, x): return ((x_hat - x).mean() ** 2).sqrt()", "averaged before they are squared"),
-        ("def f(x_hat, x): return (x_hat - x).mean().sqrt() * torch.nan", "averaged before they are squared"),
+        ("def f(x_hat, x): return (x_hat - x).mean().sqrt()", "not squared before the root"),
+        ("def f(x_hat, x): return ((x_hat - x) ** 2).mean() ** 1 / 2", "write `** 0.5`"),
+        ("def f(x_hat, x): return (((x_hat - x) ** 2).sum() / len(x)).sqrt()", "by the number of images"),
+        ("def f(x_hat, x): return ((x_hat - x) ^ 2).mean().sqrt()", "a power is `**`"),
         (
             "def f(x_hat, x): return ((x_hat - x) ** 2).mean().sqrt()[None]",
-            "gives back shape (1,), wanted ()",
+            "wanted is the shape (), your function gives (1,)",
         ),
         ("def f(x_hat, x): return 2 * ((x_hat - x) ** 2).mean().sqrt()", "the number is off"),
         ("def f(x_hat, x): return 0", "the number is off"),
@@ -451,7 +454,7 @@ WRONG = {
             "these are decoded pictures",
         ),
         ("def f(model, images): model.eval(); return model.encoder(images)", "under `torch.no_grad()`"),
-        ("def f(model, images): model.eval(); return model.encoder(images).mean(0).detach()", "wanted ("),
+        ("def f(model, images): model.eval(); return model.encoder(images).mean(0).detach()", "wanted is the shape"),
         ("def f(model, images): model.eval(); return 2 * model.encoder(images).detach()", "not those of"),
         (
             """
@@ -467,6 +470,8 @@ WRONG = {
     ],
     "nearest_code": [
         ("def f(z, codes): return torch.cdist(z, codes)", "keep the smallest in each row"),
+        ("def f(z, codes): return torch.cdist(z, codes).min(1)", "take its `.values`"),
+        ("def f(z, codes): return torch.cdist(z, codes).min()", "one number for all points"),
         (
             "def f(z, codes): return torch.cdist(z, codes).min(0).values",
             "the smallest over the points for each code",
@@ -482,10 +487,8 @@ WRONG = {
             "def f(z, codes): return torch.cdist(z, codes, p=1).min(1).values",
             "add up the absolute differences",
         ),
-        ("def f(z, codes): return torch.cdist(z, codes).min()", "gives back shape (), wanted"),
-        ("def f(z, codes): return torch.cdist(z, codes).amin(1, keepdim=True)", ", 1), wanted"),
+        ("def f(z, codes): return torch.cdist(z, codes).amin(1, keepdim=True)", ", 1)"),
         ("def f(z, codes): return z.norm(dim=1)", "the distances are off"),
-        ("def f(z, codes): return torch.cdist(z, codes).min(1)", "not a number or a tensor"),
     ],
 }
 
@@ -522,7 +525,8 @@ WRONG["pictures"] = [
     (dataset(item="return {'image': self.images[i], 'label': self.labels[i]}"), "`__getitem__` gives a dict"),
     (dataset(item="return self.labels[i], self.images[i : i + 1] / 255"), "the wrong way round"),
     (dataset(item="return self.images[i], self.labels[i]"), "still uint8"),
-    (dataset(item="return self.images[i : i + 1] // 255, self.labels[i]"), "still uint8"),
+    (dataset(item="return self.images[i : i + 1] // 255, self.labels[i]"), "`//` throws all greys away"),
+    (dataset(item="return self.images[i : i + 1].float() // 255, self.labels[i]"), "`//` throws all greys away"),
     (
         dataset(item="return self.images[i : i + 1].float(), self.labels[i]"),
         "the largest pixel is 255: divide by 255",
@@ -530,9 +534,9 @@ WRONG["pictures"] = [
     (dataset(item="return self.images[i] / 255, self.labels[i]"), "a channel dimension is wanted in front"),
     (
         dataset(item="return self.images[i, :, :, None] / 255, self.labels[i]"),
-        "(10, 10, 1), wanted (1, 10, 10)",
+        "gives (10, 10, 1)",
     ),
-    (dataset(item="return self.images / 255, self.labels"), "10, 10), wanted (1, 10, 10)"),
+    (dataset(item="return self.images / 255, self.labels"), "wanted is the shape (1, 10, 10)"),
     (
         dataset(item="return self.images[i : i + 1].double() / 255, self.labels[i]"),
         "torch.float64; wanted is torch.float32",

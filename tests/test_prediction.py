@@ -141,3 +141,12 @@ def test_reveal_of_what_is_no_option(choice):
     with pytest.raises(ValueError, match="'ICA' is not among the options"):
         choice.reveal("ICA")
     assert choice.result == ""
+
+
+@pytest.mark.parametrize(
+    "guess, number", [("9,408", 9408), ("3,5", 3.5), ("1,234,567", 1234567), ("3.5", 3.5), ("1 000", 1000), ("12,34", 12.34)]
+)
+def test_a_comma_parts_thousands_or_decimals(guess, number):
+    prediction = predict("How many?")
+    prediction.guess = guess
+    assert "Exactly right" in repr(prediction.reveal(number))

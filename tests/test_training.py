@@ -266,12 +266,12 @@ def test_the_history_names_the_loss(images, loss_fn, name):
     "history, text",
     [
         (History(), "History: 0 epochs, 0 steps"),
-        (History(steps=[3.0, 2.0], train=[2.5]), "History: 1 epochs, 2 steps, last train loss 2.50"),
+        (History(steps=[3.0, 2.0], train=[2.5]), "History: 1 epoch, 2 steps, last train loss 2.50"),
         (
             History(steps=[3.0, 2.0], train=[2.5], test=[2.25], seconds=3.21),
-            "History: 1 epochs, 2 steps, last train loss 2.50, test 2.25",
+            "History: 1 epoch, 2 steps, last train loss 2.50, test 2.25",
         ),
-        (History(steps=[3.0], interrupted=True), "History: 0 epochs, 1 steps, stopped early"),
+        (History(steps=[3.0], interrupted=True), "History: 0 epochs, 1 step, stopped early"),
     ],
 )
 def test_the_text_of_a_history_holds_no_time_and_no_address(history, text):

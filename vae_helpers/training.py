@@ -74,7 +74,8 @@ class History:
         last = f", last train loss {self.train[-1]:.2f}" if self.train else ""
         test = f", test {self.test[-1]:.2f}" if self.test else ""
         stopped = ", stopped early" if self.interrupted else ""
-        return f"History: {len(self.train)} epochs, {len(self.steps)} steps{last}{test}{stopped}"
+        epochs = f"{len(self.train)} epoch{'s' * (len(self.train) != 1)}"
+        return f"History: {epochs}, {len(self.steps)} step{'s' * (len(self.steps) != 1)}{last}{test}{stopped}"
 
     def save(self, path):
         """Write as JSON, whole or not at all; return the path."""
@@ -145,7 +146,7 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
     gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
     try:
         with stop_after_this_step() as stop, torch.random.fork_rng(gpus), bar:
-            torch.manual_seed(seed)
+            _seed(seed, gpus)
             for epoch in range(epochs):
                 model.train()  # each time: a callback may have left it in eval mode
                 losses, sizes = [], []
@@ -216,6 +217,14 @@ def _checked(images, model, name):
             f"{tuple(model.shape)} (channels, height, width): build it with shape={tuple(images.shape)}"
         )
     return images
+
+
+def _seed(seed, gpus):
+    """Seed the generators that this run uses, and no others: those alone are put back afterwards."""
+    torch.default_generator.manual_seed(seed)
+    for gpu in gpus:
+        with torch.cuda.device(gpu):
+            torch.cuda.manual_seed(seed)
 
 
 def _check_finite(losses, epoch, lr):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -20,13 +19,16 @@ def save(model, path, dtype=None, **metadata):
 
     ``dtype``: convert floating weights, say to ``torch.float16`` for half the
     size. ``metadata``: what you want to find in the file later, kept as text.
-    An existing file is replaced at the end, in one move.
+    An existing file is replaced at the end, in one move. WeightsError, and no
+    file, if the weights hold NaN or infinity, or would in ``dtype``.
     """
     tensors = {}
     for name, tensor in model.state_dict().items():
         tensor = tensor.detach().cpu()
         # a clone each: safetensors refuses tensors that share memory
         tensors[name] = (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).clone()
+        if not tensors[name].isfinite().all():
+            raise WeightsError(f"{name} holds NaN or infinity: nothing was written to {path}")
     with whole_file(path) as part:
         try:
             save_file(tensors, part, {key: str(value) for key, value in metadata.items()})

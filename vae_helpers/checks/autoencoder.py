@@ -52,14 +52,19 @@ def rmse(answer, generator):
     square = (x_hat - x) ** 2
     got = tensor(answer(x_hat.clone(), x.clone()))
     require(not close(got, square.mean()), "this is the mean squared error: the root is missing")
+    require(not close(got, square.mean() / 2), "`** 1/2` is a power of 1, then a half; write `** 0.5`, or `.sqrt()`")
     require(not close(got, square.flatten(1).mean(1).sqrt().mean()),
             "you take a root for each image and average the roots; wanted is one root, of the mean over everything")
     require(not close(got, square.flatten(1).mean(1).sqrt()),
             "this is one number for each image; wanted is one for the whole batch")
     require(not close(got, square.sum().sqrt()), "you sum the squares; wanted is their mean, then the root")
+    require(not close(got, (square.sum() / n).sqrt()),
+            "you divide by the number of images; the mean is over all pixels of all images")
+    require(not got.isnan().any() and not close(got, (x_hat - x).mean().abs().sqrt()),
+            "the differences are not squared before the root is taken")
     require(not close(got, square.sqrt().mean()),
             "you take the root of each square, which is the absolute error; average first, then take the root")
-    require(not close(got, (x_hat - x).mean().abs()) and not got.isnan().any(),
+    require(not close(got, (x_hat - x).mean().abs()),
             "the differences are averaged before they are squared, so that errors of both signs cancel")
     require(close(tensor(got, shape=()), square.mean().sqrt()),
             f"the number is off: for one batch you give {got.item():.4f}, wanted {square.mean().sqrt():.4f}")
@@ -84,11 +89,14 @@ def pictures(answer, generator):
     image = tensor(item[0], "the image of `__getitem__`")
     label = tensor(item[1], "the label of `__getitem__`")
     require(image.dim() > 0 or label.dim() == 0, "the pair is the wrong way round: wanted is (image, label)")
+    require(image.dtype == torch.float32 or not close(image.squeeze(), images[0] // 255),
+            "`//` throws all greys away: divide with `/`")
     require(image.dtype != torch.uint8, "the image is still uint8, 0 to 255; a network wants float32 in [0, 1]")
     require(image.max() <= 1, f"the largest pixel is {image.max():g}: divide by 255, so that pixels lie in [0, 1]")
     require(image.shape != (10, 10), "the image has shape (10, 10); a channel dimension is wanted in front: (1, 10, 10)")
     image = tensor(image, "the image of `__getitem__`", (1, 10, 10))
     require(image.dtype == torch.float32, f"the image is {image.dtype}; wanted is torch.float32")
+    require(not close(image[0], images[0] // 255), "`//` throws all greys away: divide with `/`")
     for i in range(n):
         image, label = dataset[i]
         require(close(image, images[i : i + 1] / 255), f"image {i} is not picture {i} divided by 255")
@@ -163,9 +171,11 @@ def steady_codes(answer, generator):
     require(got.shape != (n, side * side), "these are decoded pictures; wanted are the codes, from `model.encoder`")
     got = tensor(got, shape=(n, latent_dim))
     require(torch.equal(got, again), "two encodings of one image differ: dropout is still at work. "
-                                     "`no_grad` does not stop it; `model.eval()` does")
+                                     "`no_grad` does not stop it; `model.eval()` does, "
+                                     "before the encoding and with its brackets")
     require(close(averages, model.encoder.net[2].running_mean),
-            "batch norm still learns its averages from your images: call `model.eval()` first")
+            "batch norm still learns its averages from your images: call `model.eval()`, with its brackets, "
+            "before the encoding")
     require(close(got.detach(), true), "the codes are steady, but not those of `model.encoder(images)` in eval mode")
     require(not got.requires_grad, "the codes drag the graph of their computation along: encode under `torch.no_grad()`")
 
@@ -177,7 +187,10 @@ def nearest_code(answer, generator):
     z, codes = torch.randn(m, d, generator=generator), 2 * torch.randn(n, d, generator=generator)
     distances = (z[:, None] - codes[None]).square().sum(2).sqrt()
     true = distances.min(1).values
-    got = tensor(answer(z.clone(), codes.clone()))
+    got = answer(z.clone(), codes.clone())
+    require(not isinstance(got, tuple), "`min(1)` gives the values and where they stand: take its `.values`")
+    got = tensor(got)
+    require(got.dim() > 0, "this is one number for all points; take the smallest over dim 1, one for each point")
     require(got.shape != (m, n), f"these are all {m}×{n} distances; keep the smallest in each row")
     require(not close(got, distances.min(0).values), "the smallest over the points for each code; wanted is the "
                                                      "smallest over the codes for each point")

@@ -59,9 +59,9 @@ def exercise(name, praise):
                     find_mistake(answer, generator)
             except Mistake as mistake:
                 return Verdict(False, str(mistake))
-            except NotImplementedError as error:
-                return Verdict(None, f"Something is still to be written. {error}".strip())
             except Exception as error:  # whatever the learner's code raised is news for the learner
+                if isinstance(error, NotImplementedError) and _was_raised_by_hand(error):
+                    return Verdict(None, f"Something is still to be written. {error}".strip())
                 return Verdict(False, _where(error))
             return Verdict(True, praise)
 
@@ -85,7 +85,7 @@ def tensor(value, what="your function", shape=None):
         raise Mistake(f"{what} gives back a {type(value).__name__}, not a number or a tensor") from None
     if shape is not None:
         require(tuple(value.shape) == tuple(shape),
-                f"{what} gives back shape {tuple(value.shape)}, wanted {tuple(shape)}")
+                f"wanted is the shape {tuple(shape)}, {what} gives {tuple(value.shape)}")
     return value
 
 
@@ -165,9 +165,15 @@ def _reminder(name, source=""):
     return f"{left}You had written this before (kept in answers/{name}.py); copy what you want of it:\n\n{earlier}"
 
 
+def _was_raised_by_hand(error):
+    """Whether a ``raise`` in Python raised the error; torch raises NotImplementedError too, of its own."""
+    return (traceback.extract_tb(error.__traceback__)[-1].line or "").lstrip().startswith("raise")
+
+
 def _where(error):
     """The learner's error in one line, with the line of their code it came from."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "vae_helpers" not in f.filename]
     own = [f for f in frames if f.filename.startswith("<") or "ipykernel" in f.filename]
     line = f", in your line `{own[-1].line}`" if own and own[-1].line else ""
-    return f"your code raised {type(error).__name__}: {error}{line}"
+    power = ". In Python a power is `**`; `^` is something else" if "bitwise_xor" in str(error) else ""
+    return f"your code raised {type(error).__name__}: {error}{line}{power}"

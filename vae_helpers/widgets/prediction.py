@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import anywidget
@@ -75,8 +76,11 @@ def _compare(guess, answer, from_options):
         if guess == answer:
             return f"You predicted: {guess}. Right."
         return f"You predicted: {guess}. The answer: {answer}."
+    guess = guess.replace(" ", "")
+    # 9,408 is a number with its thousands apart, 3,5 one with a decimal comma
+    guess = guess.replace(",", "" if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", guess) else ".")
     try:
-        number = float(guess.replace(",", "").replace(" ", ""))
+        number = float(guess)
     except ValueError:
         return f"No number was predicted. The answer: {answer:,}."
     if number == answer:
