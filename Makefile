@@ -5,8 +5,9 @@ READY = .venv/.ready
 
 .PHONY: lab test bench update notebooks lock
 
+# (Jupyter wants to be told that root means it: so it is in containers.)
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -227,7 +227,6 @@ def test_with_other_seeds_it_prints_the_same(path, seed, capsys, answers_of_its_
     nbval(copy, capsys, answers_of_its_own, "--nbval")
 
 
-@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("dataset", REAL_DATA_FOLDERS)
 @pytest.mark.parametrize("path", notebook_paths(REAL_DATA_NOTEBOOKS), ids=lambda path: path.stem)

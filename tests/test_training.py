@@ -546,7 +546,6 @@ def test_on_pen_two_numbers_beat_two_principal_components(capsys):
 
 
 @pytest.mark.real_data
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist", "fashion"])
 def test_on_real_data_two_numbers_beat_two_principal_components(name, capsys):
     if online.find(name) is None:
