@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 READY = .venv/.ready
 
-.PHONY: lab test bench update notebooks lock
+.PHONY: lab test bench update take-news notebooks lock
 
 # (Jupyter wants to be told that root means it: so it is in containers.)
 lab: $(READY)
@@ -18,6 +18,11 @@ bench: $(READY)
 # A newer version of the course; notebooks that the learner changed are set aside in answers/.
 update:
 	git fetch
+	@if git merge-base --is-ancestor @{upstream} HEAD; then echo "Nothing new."; \
+	elif git merge-base --is-ancestor HEAD @{upstream}; then $(MAKE) --no-print-directory take-news; \
+	else echo "You have commits of your own. Nothing was changed; git rebase @{upstream} brings the news."; exit 1; fi
+
+take-news:
 	set -e; mkdir -p answers; for f in $$(git diff HEAD --name-only --diff-filter=M -- notebooks); do \
 		cp "$$f" "answers/$$(date +%Y-%m-%d_%H%M%S)_$$(basename "$$f")"; done
 	git checkout --quiet HEAD -- notebooks

@@ -414,6 +414,8 @@ WRONG = {
         ("def f(x_hat, x): return ((x_hat - x).mean() ** 2).sqrt()", "averaged before they are squared"),
         ("def f(x_hat, x): return (x_hat - x).mean().sqrt()", "not squared before the root"),
         ("def f(x_hat, x): return ((x_hat - x) ** 2).mean() ** 1 / 2", "write `** 0.5`"),
+        ("def f(x_hat, x): return (x_hat - x).std()", "this is the standard deviation"),
+        ("def f(x_hat, x): return (x_hat - x).std(correction=0)", "this is the standard deviation"),
         ("def f(x_hat, x): return (((x_hat - x) ** 2).sum() / len(x)).sqrt()", "by the number of images"),
         ("def f(x_hat, x): return ((x_hat - x) ^ 2).mean().sqrt()", "a power is `**`"),
         (
@@ -667,7 +669,7 @@ def test_a_lambda_is_an_answer():
     namespace = {}
     execute(source, "<cell with a lambda>", namespace)
     assert checks.rmse(namespace["answer"]).ok is True
-    assert answers.earlier_answer("01_rmse").startswith("answer = lambda")
+    assert answers.earlier_answer("01_rmse") == source
 
 
 def test_an_answer_without_source_is_checked_all_the_same():
@@ -784,9 +786,11 @@ def test_half_a_class_does_not_replace_the_earlier_answer():
     assert "/ 255" in answers.earlier_answer("01_pictures")
 
 
-def test_only_the_class_is_kept_of_a_cell_that_holds_more():
-    checks.pictures(written(f"x = 1\n\n{dataset()}"))
-    assert answers.earlier_answer("01_pictures").startswith("class Pictures")
+def test_the_whole_cell_is_kept_with_helpers_and_decorators():
+    decorator = "def same(made):\n    return made\n"
+    checks.pictures(written(f"{decorator}\n\n@same\n{textwrap.dedent(dataset()).strip()}"))
+    kept = answers.earlier_answer("01_pictures")
+    assert kept.startswith("def same") and "@same\nclass Pictures" in kept
 
 
 def test_an_answer_that_cannot_be_kept_is_checked_and_said(answers_of_its_own):

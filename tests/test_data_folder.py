@@ -182,3 +182,10 @@ def test_folder_options_out_of_range(tmp_path, option):
 def test_unknown_folder_option(tmp_path):
     with pytest.raises(TypeError, match="sise"):
         load(tmp_path, sise=3)
+
+
+def test_a_link_that_leads_back_adds_no_picture_twice(tmp_path):
+    grey_levels(tmp_path / "a", count=3)
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a", target_is_directory=True)
+    data = load(tmp_path)
+    assert len(data.train) + len(data.test) == 3

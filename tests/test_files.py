@@ -195,9 +195,37 @@ def test_damaged_predictions_are_started_afresh(answers_of_its_own, content):
     assert answers.earlier_guess("first") == ""
     answers.keep_guess("first", "PCA")
     assert json.loads((answers_of_its_own / "predictions.json").read_text()) == {"first": "PCA"}
+    assert (answers_of_its_own / "predictions.damaged.json").read_bytes() == content
 
 
 def test_a_guess_that_is_no_text_counts_as_none(answers_of_its_own):
     answers_of_its_own.mkdir()
     (answers_of_its_own / "predictions.json").write_text('{"first": {"a": 1}}')
     assert answers.earlier_guess("first") == ""
+
+
+def test_an_error_with_a_name_of_its_own_keeps_it(tmp_path):
+    class NotFound(OSError):
+        pass
+
+    with pytest.raises(NotFound, match="no such set"):
+        with whole_file(tmp_path / "file"):
+            raise NotFound("no such set")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_written_through(tmp_path):
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "file", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    with whole_file(link) as part:
+        part.write_text("new")
+    assert link.is_symlink() and target.read_text() == "new"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="was not written"):
+        with whole_file(tmp_path / "file" / "below"):
+            pass

@@ -257,3 +257,8 @@ def test_reconstruct_is_encode_then_decode(preset):
 
 def test_every_network_says_what_its_output_is():
     assert models.LinearAutoencoder.output == "pixels" and models.Autoencoder.output == "logits"
+
+
+def test_a_code_of_no_numbers_is_refused():
+    with pytest.raises(ValueError, match="one number at least"):
+        build("mlp", latent_dim=0)

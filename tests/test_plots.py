@@ -49,7 +49,7 @@ NAMED = {
     "image_grid": ["12 digits", "2 rows of 10"],
     "image_rows": ["original", "rebuilt", "12 images"],
     "latent_scatter": ["50 codes", "latents 0 and 1", "class"],
-    "loss_curve": ["loss against epoch", "nats per image", "from 4 to 2"],
+    "loss_curve": ["loss against epoch", "nats per image", "from 4.5 to 2.38"],
 }
 
 each = pytest.mark.parametrize("name", CALLS)
@@ -398,3 +398,19 @@ def test_a_figure_of_ones_own_carries_its_text(kernel_outputs):
 def test_no_figure_is_shown_again_by_a_later_cell(kernel_outputs):
     assert kernel_outputs["setup"] == [] and kernel_outputs["after"][0].data == {"text/plain": "2"}
     assert len(kernel_outputs["after"]) == 1
+
+
+def test_a_loss_in_another_unit_is_not_called_nats():
+    history = History(steps=[3.0, 2.0], train=[2.5], steps_per_epoch=2, loss_name="squared_error")
+    ax = plots.loss_curve(history)
+    assert ax.get_ylabel() == "loss (squared error)"
+
+
+@pytest.mark.parametrize("colour", plots.PALETTE)
+def test_the_name_of_a_class_stands_out_from_its_colour(colour):
+    def luminance(name):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(name)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(colour), luminance(plots._ink_on(colour))))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5, "WCAG 2 wants a contrast of 4.5"

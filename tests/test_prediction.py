@@ -118,7 +118,9 @@ def test_reveal_sets_the_answer_beside_the_choice(choice, guess, text):
         ("0", 4, "You predicted 0. The answer: 4."),
         ("3", 0, "You predicted 3. The answer: 0."),
         ("", 1234567, "No number was predicted. The answer: 1,234,567."),
-        ("many", 12, "No number was predicted. The answer: 12."),
+        ("many", 12, "'many' is no plain number. The answer: 12."),
+        ("inf", 12, "'inf' is no plain number. The answer: 12."),
+        ("1234567", 1234567, "You predicted 1,234,567. Exactly right."),
     ],
 )
 def test_reveal_sets_the_number_beside_the_guess(number, guess, answer, text):
@@ -144,9 +146,17 @@ def test_reveal_of_what_is_no_option(choice):
 
 
 @pytest.mark.parametrize(
-    "guess, number", [("9,408", 9408), ("3,5", 3.5), ("1,234,567", 1234567), ("3.5", 3.5), ("1 000", 1000), ("12,34", 12.34)]
+    "guess, number", [("9,408", 9408), ("3,5", 3.5), ("1,234,567", 1234567), ("3.5", 3.5), ("1 000", 1000), ("12,34", 12.34),
+                      ("0,125", 0.125)]
 )
 def test_a_comma_parts_thousands_or_decimals(guess, number):
     prediction = predict("How many?")
     prediction.guess = guess
     assert "Exactly right" in repr(prediction.reveal(number))
+
+
+def test_a_guess_that_cannot_be_kept_is_said(answers_of_its_own):
+    answers_of_its_own.write_text("a file where the folder should be")
+    prediction = predict("Which?", ["a", "b"])
+    prediction.guess = "a"
+    assert "could not be kept" in prediction.result

@@ -392,9 +392,33 @@ def test_stop_ends_the_run_after_the_step_in_progress(images, step, capsys):
     history = run(model, images, 3, loss_fn=stopping(step))
     assert history.interrupted and len(history.steps) == step
     assert torch.equal(weights(model), weights_before_step(step, images))
-    said = f"Stopped in epoch {(step - 1) // 3 + 1} of 3, after {step} steps:"
+    said = f"Stopped after {step} steps, {step // 3} of 3 epochs whole:"
+    assert len(history.train) == step // 3, "an epoch whose last step was done is a whole one"
     assert capsys.readouterr().out.startswith(said)
     assert not model.training
+
+
+def test_stop_in_a_callback_trains_no_further_step(images):
+    history = run(net(), images, 3, callbacks=[lambda model, history: signal.raise_signal(signal.SIGINT)])
+    assert history.interrupted and len(history.steps) == 3 and len(history.train) == 1
+
+
+def test_an_error_in_the_middle_carries_the_history(images):
+    def fails(model, history):
+        if len(history.train) == 2:
+            raise RuntimeError("the disk is full")
+
+    model = net()
+    with pytest.raises(RuntimeError, match="the disk is full") as caught:
+        run(model, images, 3, callbacks=[fails])
+    assert len(caught.value.history.train) == 2 and len(caught.value.history.steps) == 6
+    assert "history" in caught.value.__notes__[0]
+    assert not model.training
+
+
+def test_a_model_that_does_not_say_what_it_takes(images):
+    with pytest.raises(TypeError, match="set model.shape"):
+        fit(torch.nn.Sequential(torch.nn.Flatten()), images, progress=False)
 
 
 def test_stop_keeps_the_losses_of_whole_epochs(images, test_images):

@@ -32,13 +32,22 @@ def keep_guess(name, guess):
 
 def earlier_guess(name):
     """The learner's prediction ``name`` from an earlier start, or ``""``."""
-    guess = _guesses().get(name, "")
+    try:
+        guess = _guesses().get(name, "")
+    except OSError:
+        return ""  # not to be read now; nothing is lost
     return guess if isinstance(guess, str) else ""
 
 
 def _guesses():
+    path = answers_folder() / "predictions.json"
     try:
-        guesses = json.loads((answers_folder() / "predictions.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}  # nothing yet, or edited by hand into something else: start afresh
-    return guesses if isinstance(guesses, dict) else {}
+        guesses = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(guesses, dict):
+            return guesses
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        pass
+    path.replace(path.with_suffix(".damaged.json"))  # set aside, not overwritten: something may be saved of it
+    return {}

@@ -45,14 +45,19 @@ def _torchvision():
 
 
 def _packages():
-    names = ("matplotlib", "ipywidgets", "anywidget", "safetensors", "scikit-learn", "torchinfo", "tqdm")
-    missing = []
-    for name in names:
+    from packaging.requirements import Requirement
+
+    faults, needs = [], [Requirement(line) for line in importlib.metadata.requires("vae-helpers")]
+    needs = [need for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+    for need in needs:
         try:
-            importlib.metadata.version(name)
+            version = importlib.metadata.version(need.name)
         except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    return not missing, f"missing: {', '.join(missing)}; {AGAIN}" if missing else f"all {len(names)} packages"
+            faults.append(f"{need.name} is missing")
+        else:
+            if not need.specifier.contains(version, prereleases=True):
+                faults.append(f"{need.name} is {version}, wanted {need.specifier}")
+    return not faults, f"{'; '.join(faults)}; {AGAIN}" if faults else f"all {len(needs)} packages"
 
 
 def _data():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import contextmanager
+import secrets
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -32,7 +32,7 @@ def downloads_folder() -> Path:
 
 def answers_folder() -> Path:
     """``answers/``, or ``VAE_ANSWERS``: what the learner wrote; git ignores it."""
-    return Path(os.environ.get("VAE_ANSWERS") or root() / "answers")
+    return Path(os.environ.get("VAE_ANSWERS") or root() / "answers").expanduser()
 
 
 @contextmanager
@@ -45,19 +45,20 @@ def whole_file(path):
     >>> with whole_file("weights.safetensors") as part:  # doctest: +SKIP
     ...     save_file(tensors, part)
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    path = Path(path).resolve()  # where a link leads, rather than a file in its place
+    part = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch(exist_ok=False)
         yield part
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)  # mkstemp makes files private
         os.replace(part, path)
     except OSError as error:
+        if type(error).__module__ != "builtins":
+            raise  # an error with a name of its own says more than we could
         said = f"{path} was not written ({error.strerror or error}); what was there before is untouched"
+        if isinstance(error, PermissionError):
+            said += ". Is it open in another program, or in a folder that you may not write to?"
         raise (OSError(error.errno, said) if error.errno else OSError(said)) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

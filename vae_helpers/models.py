@@ -111,15 +111,18 @@ def build(preset, latent_dim=None, as_published=False, shape=(1, 28, 28)):
     ``as_published=True`` gives the published net with its faults, for the
     lessons that break and mend it: for ``conv`` dropout of one half in every
     block and a BAD block after the last layer. The mended net drops nothing
-    (on a picture's way through two numbers dropout costs quality and half of
-    the speed) and ends in logits. ``shape``: (C, H, W) of one image.
+    (on a picture's way through two numbers dropout costs quality and time) and
+    ends in logits. The other presets have no faults to mend. ``shape``: (C, H, W) of one image.
 
     Weights are drawn from torch's global generator: call ``torch.manual_seed``
     first for the same net twice.
     """
     if preset not in PRESETS:
         raise ValueError(f"unknown preset {preset!r}: there are {', '.join(PRESETS)}")
-    latent_dim = latent_dim or (20 if preset in ("linear", "mlp") else 2)
+    if latent_dim is None:
+        latent_dim = 20 if preset in ("linear", "mlp") else 2
+    if latent_dim < 1:
+        raise ValueError(f"a code has one number at least: latent_dim cannot be {latent_dim}")
     if preset == "linear":
         return LinearAutoencoder(latent_dim, shape)
     if preset in ("mlp", "mlp2"):

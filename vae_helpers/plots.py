@@ -16,19 +16,23 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.patheffects import withStroke
+from matplotlib import rc_params_from_file
+from matplotlib.colors import to_hex, to_rgb
 
 WIDE, SQUARE = (8, 3), (5.5, 5.5)
 
-# Okabe & Ito's eight, and two more that keep apart from them in lightness; classes
-# are labelled in the figure too, so that no reading rests on colour alone.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
-           "#56B4E9", "#000000", "#C8B900", "#7F7F7F", "#8C4A1E")
+STYLE = Path(__file__).with_name("course.mplstyle")
+
+# Ten colours; classes are named in the figure too, so that no reading rests on colour alone.
+PALETTE = tuple(
+    to_hex(f"#{colour.lstrip('#')}")
+    for colour in rc_params_from_file(STYLE, use_default_template=False)["axes.prop_cycle"].by_key()["color"]
+)
 
 
 def use_course_style():
     """Set the style of all figures that follow."""
-    plt.style.use(Path(__file__).with_name("course.mplstyle"))
+    plt.style.use(STYLE)
 
 
 def alt(ax, text):
@@ -156,6 +160,13 @@ def image_rows(rows, title="", ax=None):
     return alt(ax, f"{title + ': ' if title else ''}rows of {n} images: {', '.join(sheets)}.")
 
 
+def _ink_on(colour):
+    """Black or white, whichever stands out more from a colour (the contrast of WCAG 2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
+
+
 def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=None):
     """Codes (N, d) as points in the plane of two latents, coloured and named by class. Returns the Axes.
 
@@ -178,8 +189,8 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
             name, colour = str(classes[label] if classes else label), PALETTE[label % len(PALETTE)]
             ax.scatter(x[mine], y[mine], s=6, alpha=0.5, color=colour, linewidths=0)
             middle = codes[mine][:, list(dims)].median(0).values.tolist()
-            ax.text(*middle, name, color=colour, weight="bold", size=14, ha="center", va="center",
-                    path_effects=[withStroke(linewidth=3, foreground="white")])
+            box = {"boxstyle": "round,pad=0.2", "facecolor": colour, "edgecolor": "white"}
+            ax.text(*middle, name, color=_ink_on(colour), weight="bold", ha="center", va="center", bbox=box)
     ax.set_xlabel(f"$z_{{{dims[0]}}}$")
     ax.set_ylabel(f"$z_{{{dims[1]}}}$", rotation=0, labelpad=10)
     ax.set_title(title)
@@ -188,10 +199,17 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
                    f"{dims[1]}{by_class}.")
 
 
-def loss_curve(history, title="", unit="nats per image", ax=None):
-    """The loss of each step, and of each epoch on train and test images, named at their ends. Returns the Axes."""
+def loss_curve(history, title="", unit=None, ax=None):
+    """The loss of each step, and of each epoch on train and test images, named at their ends. Returns the Axes.
+
+    ``unit``: of the loss; by default nats per image for ``reconstruction_loss``,
+    for other losses their name.
+    """
     if not history.steps:
         raise ValueError("this history holds no step: train first")
+    if unit is None:
+        nats = history.loss_name == "reconstruction_loss"
+        unit = "nats per image" if nats else history.loss_name.replace("_", " ")
     if ax is None:
         _, ax = plt.subplots(figsize=WIDE)
     per_epoch = history.steps_per_epoch or len(history.steps) / max(len(history.train), 1)
@@ -211,5 +229,5 @@ def loss_curve(history, title="", unit="nats per image", ax=None):
     # the first steps tower over all that follows
     calm = sorted(history.steps)[: max(1, int(0.98 * len(history.steps)))] + history.train + history.test
     ax.set_ylim(min(calm) - 0.05 * (max(calm) - min(calm)) - 1e-9, max(calm) + 1e-9)
-    fall = f"; the mean over an epoch went from {history.train[0]:.0f} to {history.train[-1]:.0f}" if history.train else ""
+    fall = f"; the mean over an epoch went from {history.train[0]:.3g} to {history.train[-1]:.3g}" if history.train else ""
     return alt(ax, f"{title + ': ' if title else ''}loss against epoch in {unit}{fall}.")

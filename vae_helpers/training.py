@@ -55,7 +55,9 @@ class History:
     learned from. ``test``: for each whole epoch the mean over the test images
     afterwards, in eval mode; empty if no test split was given.
     ``steps_per_epoch``: of a whole epoch, since a run that was stopped has more
-    steps than its whole epochs took.
+    steps than its whole epochs took. ``images``: learned from, repeats counted.
+    ``seconds``: of the whole run. ``interrupted``: by Stop. ``loss_name``,
+    ``batch_size``, ``lr`` and ``seed`` are what ``fit`` was given.
     """
 
     steps: list[float] = field(default_factory=list)
@@ -93,7 +95,10 @@ class History:
 
 
 def mean_loss(model, split, loss_fn, batch_size=500, device="cpu"):
-    """Mean of ``loss_fn`` over all images of ``split``, in eval mode, without gradient: a float."""
+    """Mean of ``loss_fn`` over all images of ``split``, in its unit: a float.
+
+    In eval mode, without gradient. ``model`` must be on ``device``.
+    """
     was_training = model.training
     model.eval()
     total = 0.0
@@ -109,8 +114,8 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
     """Train ``model`` on ``split`` with Adam; return its ``History``.
 
     model
-        Has ``shape``, the (C, H, W) of an image; is trained in place, moved to
-        ``device``, and left in eval mode.
+        Has ``shape``, the (C, H, W) of an image; is trained in place on
+        ``device``, then brought back to where it was, in eval mode.
     split, test
         A ``Split``, or float32 images (N, C, H, W) in [0, 1]. ``test`` is
         measured after each epoch, never learned from.
@@ -126,11 +131,13 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
     Stop (Ctrl-C, or the square in JupyterLab) ends the run after the step in
     progress: weights and history are those of the last step, and a line says so.
     ValueError for images that the model cannot take; FloatingPointError, at the
-    end of the epoch, if the loss is no longer finite.
+    end of the epoch, if the loss is no longer finite. An error in the middle of
+    a run carries what was recorded until then as its ``history``.
     """
     split, test = _checked(split, model, "split"), test if test is None else _checked(test, model, "test")
     if epochs < 0 or batch_size < 1:
         raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}")
+    device, home = torch.device(device), next(model.parameters()).device
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
     history = History(
@@ -143,10 +150,8 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
     order = torch.Generator().manual_seed(seed)
     bar = _bar(epochs * history.steps_per_epoch, progress)
     begin = time.perf_counter()
-    gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
     try:
-        with stop_after_this_step() as stop, torch.random.fork_rng(gpus), bar:
-            _seed(seed, gpus)
+        with stop_after_this_step() as stop, _noise_of_its_own(seed, device), bar:
             for epoch in range(epochs):
                 model.train()  # each time: a callback may have left it in eval mode
                 losses, sizes = [], []
@@ -155,7 +160,7 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
                         losses.append(train_step(model, x, optimizer, loss_fn))
                         sizes.append(len(x))
                         bar.update()
-                        if stop.is_set():
+                        if stop.is_set() and len(sizes) < history.steps_per_epoch:
                             raise KeyboardInterrupt
                 finally:
                     history.steps += torch.stack(losses).tolist() if losses else []
@@ -168,14 +173,21 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
                 bar.set_postfix_str(_figures(history))
                 for callback in callbacks:
                     callback(model, history)
+                if stop.is_set() and epoch + 1 < epochs:
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         history.interrupted = True
         print(
-            f"Stopped in epoch {len(history.train) + 1} of {epochs}, after {len(history.steps)} steps: "
+            f"Stopped after {len(history.steps)} steps, {len(history.train)} of {epochs} epochs whole: "
             "weights and history are those of the last step. Call fit again to train on from here."
         )
-    history.seconds = time.perf_counter() - begin
-    model.eval()
+    except Exception as error:
+        error.history = history
+        error.add_note("The losses until then are in the error's `history`.")
+        raise
+    finally:
+        history.seconds = time.perf_counter() - begin
+        model.to(home).eval()
     return history
 
 
@@ -206,11 +218,18 @@ def stop_after_this_step():
 
 def _checked(images, model, name):
     """``images`` as a Split that ``model`` can take, or a ValueError that says what came and what was wanted."""
+    if not hasattr(model, "shape"):
+        raise TypeError(
+            f"this {type(model).__name__} does not say what it takes: set model.shape to the (channels, height, "
+            "width) of one image, or wrap encoder and decoder in models.Autoencoder"
+        )
     if not isinstance(images, Split):
-        check_images(images, model.shape)
+        try:
+            check_images(images, model.shape)
+        except ValueError as error:
+            error.add_note(f"These are the images given as `{name}`.")
+            raise
         return Split.from_tensor(images)
-    if len(images) == 0:
-        raise ValueError(f"{name} holds no images")
     if tuple(images.shape) != tuple(model.shape):
         raise ValueError(
             f"{name} holds images of shape {tuple(images.shape)}, this {type(model).__name__} takes "
@@ -219,12 +238,18 @@ def _checked(images, model, name):
     return images
 
 
-def _seed(seed, gpus):
-    """Seed the generators that this run uses, and no others: those alone are put back afterwards."""
-    torch.default_generator.manual_seed(seed)
-    for gpu in gpus:
-        with torch.cuda.device(gpu):
-            torch.cuda.manual_seed(seed)
+@contextmanager
+def _noise_of_its_own(seed, device):
+    """Seed the generators that a run on ``device`` draws from, and no others; put them back afterwards."""
+    gpus = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(gpus, device_type=device.type if gpus else "cuda"):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif gpus:
+            getattr(torch, device.type).manual_seed(seed)
+        yield
 
 
 def _check_finite(losses, epoch, lr):

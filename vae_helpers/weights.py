@@ -28,7 +28,9 @@ def save(model, path, dtype=None, **metadata):
         # a clone each: safetensors refuses tensors that share memory
         tensors[name] = (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).clone()
         if not tensors[name].isfinite().all():
-            raise WeightsError(f"{name} holds NaN or infinity: nothing was written to {path}")
+            cure = (f"is too large for {dtype}: save without dtype" if tensor.isfinite().all() else
+                    "holds NaN or infinity, the training has run away: build the model anew and take a smaller lr")
+            raise WeightsError(f"{name} {cure}. Nothing was written to {path}")
     with whole_file(path) as part:
         try:
             save_file(tensors, part, {key: str(value) for key, value in metadata.items()})

@@ -48,7 +48,8 @@ def rmse(answer, generator):
     n = _between(3, 8, generator)
     x, x_hat = (torch.rand(n, 1, 12, 12, generator=generator) for _ in range(2))
     # errors that differ from image to image tell a mean of roots from a root of the mean
-    x_hat = x + (x_hat - x) * torch.linspace(0.1, 1, n).view(-1, 1, 1, 1)
+    # and errors that are not 0 in the mean tell a standard deviation from it
+    x_hat = x + (x_hat - x) * torch.linspace(0.1, 1, n).view(-1, 1, 1, 1) + 0.2
     square = (x_hat - x) ** 2
     got = tensor(answer(x_hat.clone(), x.clone()))
     require(not close(got, square.mean()), "this is the mean squared error: the root is missing")
@@ -57,6 +58,8 @@ def rmse(answer, generator):
             "you take a root for each image and average the roots; wanted is one root, of the mean over everything")
     require(not close(got, square.flatten(1).mean(1).sqrt()),
             "this is one number for each image; wanted is one for the whole batch")
+    require(not any(close(got, (x_hat - x).std(correction=c)) for c in (0, 1)),
+            "this is the standard deviation, which takes the mean error off first; square the errors as they are")
     require(not close(got, square.sum().sqrt()), "you sum the squares; wanted is their mean, then the root")
     require(not close(got, (square.sum() / n).sqrt()),
             "you divide by the number of images; the mean is over all pixels of all images")

@@ -44,7 +44,7 @@ def exercise(name, praise):
                 return Verdict(None, _reminder(name, source))
             not_kept = ""
             try:
-                keep_answer(name, source)  # before it runs: it may never come back
+                keep_answer(name, _cell(answer) or source)  # before it runs: it may never come back
             except OSError as error:
                 not_kept = f" (Your answer could not be kept: {error}.)"
             verdict = judge(answer)
@@ -105,6 +105,19 @@ def _source(answer):
         except (OSError, TypeError):
             return ""  # typed where Python keeps no source; the check works all the same
     return repr(answer)
+
+
+def _cell(answer):
+    """The whole cell that a function or class was written in, with its helpers and decorators; else ``""``."""
+    methods = vars(answer).values() if inspect.isclass(answer) else [inspect.unwrap(answer)] if callable(answer) else []
+    for method in methods:
+        if inspect.isfunction(method) and _is_cell(method.__code__.co_filename):
+            return "".join(linecache.getlines(method.__code__.co_filename))
+    return ""
+
+
+def _is_cell(filename):
+    return filename.startswith("<") or "ipykernel" in filename
 
 
 def _class_source(answer):
@@ -173,7 +186,7 @@ def _was_raised_by_hand(error):
 def _where(error):
     """The learner's error in one line, with the line of their code it came from."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "vae_helpers" not in f.filename]
-    own = [f for f in frames if f.filename.startswith("<") or "ipykernel" in f.filename]
+    own = [f for f in frames if _is_cell(f.filename)]
     line = f", in your line `{own[-1].line}`" if own and own[-1].line else ""
     power = ". In Python a power is `**`; `^` is something else" if "bitwise_xor" in str(error) else ""
     return f"your code raised {type(error).__name__}: {error}{line}{power}"

@@ -63,7 +63,8 @@ def load_folder(folder, size=28, channels=None, test_fraction=0.1, seed=0, skip_
 
 def find_pictures(folder: Path) -> tuple[list[tuple[Path, int]], tuple[str, ...]]:
     """([(path, label), …], classes), in an order that is the same on every computer."""
-    subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    subfolders = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    subfolders.sort(key=lambda path: path.name)  # paths themselves sort otherwise on Windows
     loose = [path for path in _files(folder, deep=False) if _is_picture(path)]
     by_class = {sub.name: [path for path in _files(sub) if _is_picture(path)] for sub in subfolders}
     by_class = {name: paths for name, paths in by_class.items() if paths}
@@ -84,8 +85,12 @@ def find_pictures(folder: Path) -> tuple[list[tuple[Path, int]], tuple[str, ...]
 
 def _files(folder: Path, deep=True) -> list[Path]:
     """Files below a folder, sorted, without hidden ones; links to folders are followed."""
-    files = []
+    files, seen = [], set()
     for here, subfolders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(here)) in seen:  # a link that leads back
+            subfolders.clear()
+            continue
+        seen.add(real)
         subfolders[:] = [name for name in subfolders if deep and not name.startswith(".")]
         files += [Path(here, name) for name in names if not name.startswith(".")]
     return sorted(files, key=lambda path: path.parts)

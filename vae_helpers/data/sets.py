@@ -10,6 +10,7 @@ spends on learning (``python -m benchmarks`` measures both).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -99,7 +100,7 @@ class Split:
         Args:
             which: an int, or a slice, a list or tensor of indices, or a mask (N,).
         """
-        if isinstance(which, int):
+        if isinstance(which, Integral):  # NumPy's integers too
             if not 1 <= which <= len(self):
                 raise ValueError(f"asked for the first {which} of {len(self):,} images")
             which = slice(which)

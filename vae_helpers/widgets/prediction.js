@@ -15,7 +15,9 @@ export default {
     question.className = "question";
     question.id = `${name}-question`;
     legend.textContent = "Predict first";
-    box.setAttribute("aria-describedby", question.id);
+    legend.id = `${name}-legend`;
+    // both are the name: a description is not read by every screen reader
+    box.setAttribute("aria-labelledby", `${legend.id} ${question.id}`);
     const choices = box.appendChild(document.createElement("div"));
     choices.className = "choices";
     const status = box.appendChild(document.createElement("p"));
@@ -43,7 +45,11 @@ export default {
         label.append("Your number ");
         const input = label.appendChild(document.createElement("input"));
         Object.assign(input, { type: "text", inputMode: "decimal", autocomplete: "off" });
+        input.setAttribute("aria-describedby", question.id);
+        // the value goes to the kernel at once, so that Shift+Enter cannot outrun it …
         input.addEventListener("input", () => choose(input.value.trim()), listen);
+        // … the words wait until it is whole: they are read aloud
+        input.addEventListener("change", tell, listen);
       }
       show();
     }
@@ -54,8 +60,15 @@ export default {
         if (input.type === "radio") input.checked = input.value === guess;
         else if (document.activeElement !== input) input.value = guess;
       }
+      if (!choices.contains(document.activeElement) || document.activeElement.type === "radio") tell();
+    }
+
+    function tell() {
+      const guess = model.get("guess");
       const result = model.get("result");
       status.textContent = result || (guess ? `Your prediction: ${guess}. Now run the next cells.` : "");
+      // the answer is known: what was predicted stays as it was
+      for (const input of choices.querySelectorAll("input")) input.disabled = Boolean(result);
     }
 
     // JupyterLab would take arrows and letters for moving cells; what it needs goes through
@@ -66,13 +79,13 @@ export default {
     }, listen);
 
     model.on("change:guess", show);
-    model.on("change:result", show);
+    model.on("change:result", tell);
     build();
     el.appendChild(box);
     return () => {
       leave.abort();
       model.off("change:guess", show);
-      model.off("change:result", show);
+      model.off("change:result", tell);
     };
   },
 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -32,7 +33,13 @@ class Prediction(anywidget.AnyWidget):
         if options and guess not in options:
             guess = ""
         super().__init__(question=question, options=options, guess=guess)
-        self.observe(lambda change: keep_guess(self.name, change["new"]), "guess")
+        self.observe(self._keep, "guess")
+
+    def _keep(self, change):
+        try:
+            keep_guess(self.name, change["new"])
+        except OSError as error:  # raised here, it would end in a log that nobody reads
+            self.result = f"This prediction could not be kept for a second start: {error}"
 
     def __repr__(self):
         choices = f" ({' / '.join(self.options)})" if self.options else ""
@@ -76,17 +83,20 @@ def _compare(guess, answer, from_options):
         if guess == answer:
             return f"You predicted: {guess}. Right."
         return f"You predicted: {guess}. The answer: {answer}."
-    guess = guess.replace(" ", "")
-    # 9,408 is a number with its thousands apart, 3,5 one with a decimal comma
-    guess = guess.replace(",", "" if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", guess) else ".")
+    plain = "".join(guess.split())
+    # 9,408 is a number with its thousands apart, 3,5 and 0,125 have a decimal comma
+    plain = plain.replace(",", "" if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", plain) else ".")
     try:
-        number = float(guess)
+        number = float(plain)
+        if not math.isfinite(number):
+            raise ValueError
     except ValueError:
-        return f"No number was predicted. The answer: {answer:,}."
+        said = f"{guess!r} is no plain number" if guess else "No number was predicted"
+        return f"{said}. The answer: {answer:,.12g}."
     if number == answer:
-        return f"You predicted {number:,g}. Exactly right."
+        return f"You predicted {number:,.12g}. Exactly right."
     if number > 0 and answer > 0:
         ratio = max(number / answer, answer / number)
         way = "above" if number > answer else "below"
-        return f"You predicted {number:,g}. The answer: {answer:,}; you were {way} it by a factor of {ratio:.2g}."
-    return f"You predicted {number:,g}. The answer: {answer:,}."
+        return f"You predicted {number:,.12g}. The answer: {answer:,.12g}; you were {way} it by a factor of {ratio:.2g}."
+    return f"You predicted {number:,.12g}. The answer: {answer:,.12g}."
