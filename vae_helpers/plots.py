@@ -189,8 +189,8 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
             name, colour = str(classes[label] if classes else label), PALETTE[label % len(PALETTE)]
             ax.scatter(x[mine], y[mine], s=6, alpha=0.5, color=colour, linewidths=0)
             middle = codes[mine][:, list(dims)].median(0).values.tolist()
-            box = {"boxstyle": "round,pad=0.2", "facecolor": colour, "edgecolor": "white"}
-            ax.text(*middle, name, color=_ink_on(colour), weight="bold", ha="center", va="center", bbox=box)
+            box = {"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "white"}
+            ax.text(*middle, name, color=_ink_on(colour), size=10, weight="bold", ha="center", va="center", bbox=box)
     ax.set_xlabel(f"$z_{{{dims[0]}}}$")
     ax.set_ylabel(f"$z_{{{dims[1]}}}$", rotation=0, labelpad=10)
     ax.set_title(title)
