@@ -159,4 +159,5 @@ def test_a_guess_that_cannot_be_kept_is_said(answers_of_its_own):
     answers_of_its_own.write_text("a file where the folder should be")
     prediction = predict("Which?", ["a", "b"])
     prediction.guess = "a"
-    assert "could not be kept" in prediction.result
+    assert "could not be kept" in prediction.warning
+    assert prediction.result == "", "a result would lock the choice"

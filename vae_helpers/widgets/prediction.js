@@ -66,7 +66,8 @@ export default {
     function tell() {
       const guess = model.get("guess");
       const result = model.get("result");
-      status.textContent = result || (guess ? `Your prediction: ${guess}. Now run the next cells.` : "");
+      const waiting = guess ? `Your prediction: ${guess}. Now run the next cells. ${model.get("warning")}` : "";
+      status.textContent = result || waiting;
       // the answer is known: what was predicted stays as it was
       for (const input of choices.querySelectorAll("input")) input.disabled = Boolean(result);
     }
@@ -80,12 +81,14 @@ export default {
 
     model.on("change:guess", show);
     model.on("change:result", tell);
+    model.on("change:warning", tell);
     build();
     el.appendChild(box);
     return () => {
       leave.abort();
       model.off("change:guess", show);
       model.off("change:result", tell);
+      model.off("change:warning", tell);
     };
   },
 };

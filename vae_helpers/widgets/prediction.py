@@ -25,6 +25,7 @@ class Prediction(anywidget.AnyWidget):
     options = traitlets.List(traitlets.Unicode()).tag(sync=True)
     guess = traitlets.Unicode().tag(sync=True)
     result = traitlets.Unicode().tag(sync=True)
+    warning = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, question, options=(), name=None):
         self.name = name or question
@@ -38,8 +39,9 @@ class Prediction(anywidget.AnyWidget):
     def _keep(self, change):
         try:
             keep_guess(self.name, change["new"])
+            self.warning = ""
         except OSError as error:  # raised here, it would end in a log that nobody reads
-            self.result = f"This prediction could not be kept for a second start: {error}"
+            self.warning = f"This prediction could not be kept for a second start: {error}"
 
     def __repr__(self):
         choices = f" ({' / '.join(self.options)})" if self.options else ""
