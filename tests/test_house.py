@@ -19,11 +19,13 @@ FLOORS = {
     "files": 0,
     "answers": 1,
     "data": 1,
+    "gaussians": 1,
     "latent": 1,
     "layers": 1,
     "losses": 1,
     "weights": 1,
     "models": 2,
+    "toy": 2,
     "environment": 3,
     "evaluation": 3,
     "plots": 3,
@@ -33,7 +35,7 @@ FLOORS = {
 }
 
 # What training needs stays light. (tqdm is not among them: torch itself imports it.)
-LIGHT = ["layers", "losses", "data", "latent", "models", "training"]
+LIGHT = ["gaussians", "layers", "losses", "data", "latent", "models", "toy", "training"]
 HEAVY = ["IPython", "PIL", "anywidget", "ipywidgets", "matplotlib"]
 HEAVY += ["scipy", "sklearn", "torchinfo", "torchvision"]
 

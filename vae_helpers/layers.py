@@ -1,5 +1,6 @@
 """Layers that torch lacks, each defined in full in the notebook named in its docstring."""
 
+import torch
 from torch import nn
 
 
@@ -33,3 +34,32 @@ class Reshape(nn.Module):
 
     def forward(self, x):
         return x.reshape(-1, *self.shape)
+
+
+class Gaussian(nn.Module):
+    """Two linear layers side by side: features (N, in_features) to ``mu, logvar``, each (N, latent_dim).
+
+    Defined in notebook 02. ``logvar`` is log σ², any real number; nothing
+    follows the two layers, since an activation there would put part of the
+    Gaussians out of reach. The layer of A. Behera's slides (2022) draws the
+    sample too; here ``sample`` does, so that mu and logvar can be looked at.
+    """
+
+    def __init__(self, in_features, latent_dim):
+        super().__init__()
+        self.mu = nn.Linear(in_features, latent_dim)
+        self.logvar = nn.Linear(in_features, latent_dim)
+
+    def forward(self, h):
+        return self.mu(h), self.logvar(h)
+
+
+def sample(mu, logvar, generator=None):
+    """One draw z = μ + σε for each image and latent: shape of ``mu``, (N, latent_dim).
+
+    Defined in notebook 02. The gradient passes to ``mu`` and ``logvar``
+    (Kingma & Welling 2013, arXiv 1312.6114; Rezende et al. 2014, arXiv 1401.4082).
+    ``generator``: where ε comes from; torch's global one by default.
+    """
+    eps = torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)
+    return mu + (logvar / 2).exp() * eps

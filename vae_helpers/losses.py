@@ -41,3 +41,52 @@ def gaussian_nll(mean, x, sigma):
     sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
     nll = ((x - mean) / sigma) ** 2 / 2 + sigma.log() + math.log(2 * math.pi) / 2
     return nll.flatten(1).sum(1)
+
+
+def kl_per_latent(mu, logvar):
+    """KL(N(μ, σ²) ‖ N(0, 1)) of each image and latent, in nats, shape (N, d): ½ (μ² + σ² − log σ² − 1).
+
+    Derived in notebook 04; Kingma & Welling 2013 (arXiv 1312.6114), appendix B.
+    ``mu`` and ``logvar`` (N, d). Never negative, and 0 only at μ = 0, σ = 1.
+    """
+    return (mu**2 + logvar.exp() - logvar - 1) / 2
+
+
+def kl_to_standard_normal(mu, logvar):
+    """KL(q(z | x) ‖ N(0, I)) of each image, in nats, shape (N,): ``kl_per_latent`` summed over the latents.
+
+    Derived in notebook 04. The latents are independent under both, so their KLs add.
+    """
+    return kl_per_latent(mu, logvar).sum(-1)
+
+
+def kl_normal(mu_q, logvar_q, mu_p, logvar_p):
+    """KL(q ‖ p) of two diagonal Gaussians, in nats, shape (N,): each argument (N, d), or broadcasts to it.
+
+    Derived in notebook 04: ½ Σ (log σ_p² − log σ_q² + (σ_q² + (μ_q − μ_p)²) / σ_p² − 1).
+    The order matters: the mean is taken over q.
+    """
+    square = (mu_q - mu_p) ** 2 + logvar_q.exp()
+    return ((logvar_p - logvar_q + square / logvar_p.exp() - 1) / 2).sum(-1)
+
+
+def kl_full(mu_q, cov_q, mu_p, cov_p):
+    """KL(q ‖ p) of two Gaussians with full covariance matrices, in nats, shape ().
+
+    Derived in notebook 04; eq. 11 of A. Behera's slides (2022). Means (k,),
+    covariances (k, k), symmetric and positive definite:
+    ½ (log |Σ_p| − log |Σ_q| − k + tr(Σ_p⁻¹ Σ_q) + (μ_q − μ_p)ᵀ Σ_p⁻¹ (μ_q − μ_p)).
+    """
+    shift = mu_q - mu_p
+    trace = torch.linalg.solve(cov_p, cov_q).trace()
+    square = shift @ torch.linalg.solve(cov_p, shift)
+    return (torch.logdet(cov_p) - torch.logdet(cov_q) - len(mu_q) + trace + square) / 2
+
+
+def elbo(logits, x, mu, logvar):
+    """The evidence lower bound of each image, in nats, shape (N,): log p(x | z) − KL(q(z | x) ‖ N(0, I)).
+
+    Defined in notebook 03. ``logits`` (N, C, H, W) come from one draw z of
+    q = N(mu, exp(logvar)), so this is an unbiased estimate; ``x`` of the same shape.
+    """
+    return -bernoulli_nll(logits, x) - kl_to_standard_normal(mu, logvar)

@@ -1,4 +1,4 @@
-"""The networks: an encoder gives codes, a decoder gives logits (the linear one gives pixels).
+"""The networks: an encoder gives codes, or ``mu, logvar``; a decoder gives logits (the linear one gives pixels).
 
 ``output`` says which: the sigmoid of ``"logits"`` is the picture, ``"pixels"``
 are the picture. ``decode`` and ``reconstruct`` know the difference.
@@ -9,7 +9,7 @@ from math import prod
 import torch
 from torch import nn
 
-from vae_helpers.layers import BAD, Reshape
+from vae_helpers.layers import BAD, Gaussian, Reshape, sample
 
 
 class LinearAutoencoder(nn.Module):
@@ -46,6 +46,35 @@ class Autoencoder(nn.Module):
 
     def forward(self, x):
         return self.decoder(self.encoder(x))
+
+
+class VAE(nn.Module):
+    """A variational autoencoder (Kingma & Welling 2013, arXiv 1312.6114): images (N, C, H, W) to ``logits, mu, logvar``.
+
+    Defined in notebook 03. ``encoder`` gives ``mu, logvar``, both (N, latent_dim), as ``gaussian_encoder``
+    makes it; ``decoder`` gives logits (N, C, H, W) of one draw z = μ + σε. It
+    draws in eval mode too: for pictures take ``reconstruct``, which decodes μ.
+    """
+
+    output = "logits"
+
+    def __init__(self, encoder, decoder, latent_dim, shape=(1, 28, 28)):
+        super().__init__()
+        self.shape, self.latent_dim = tuple(shape), latent_dim
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, x):
+        mu, logvar = self.encoder(x)
+        return self.decoder(sample(mu, logvar)), mu, logvar
+
+
+def gaussian_encoder(encoder):
+    """An encoder that ends in a linear layer, with a ``Gaussian`` layer of the same sizes in its place.
+
+    Defined in notebook 02. The layers before it are shared with ``encoder``, not copied.
+    """
+    *body, last = encoder
+    return nn.Sequential(*body, Gaussian(last.in_features, last.out_features))
 
 
 def conv_encoder(latent_dim=2, shape=(1, 28, 28), dropout=0.5):
@@ -101,7 +130,11 @@ PRESETS = {
     "mlp": "784-400-20 and back: twenty thousand images a second and more on two cores",
     "mlp2": "784-400-128-2 and back: one layer more, which a code of two numbers needs",
     "conv": "A. Behera's four convolutions of 32, 64, 64, 64 channels and their mirror, 2 latents",
+    "vae": "mlp with a Gaussian layer for its last: the fast VAE, 20 latents",
+    "vae2": "mlp2 with a Gaussian layer for its last: the fast VAE with a plane of codes, 2 latents",
+    "conv_vae": "conv with a Gaussian layer for its last: A. Behera's VAE, 2 latents",
 }
+TWINS = {"vae": "mlp", "vae2": "mlp2", "conv_vae": "conv"}
 
 
 def build(preset, latent_dim=None, as_published=False, shape=(1, 28, 28)):
@@ -112,13 +145,16 @@ def build(preset, latent_dim=None, as_published=False, shape=(1, 28, 28)):
     lessons that break and mend it: for ``conv`` dropout of one half in every
     block and a BAD block after the last layer. The mended net drops nothing
     (on a picture's way through two numbers dropout costs quality and time) and
-    ends in logits. The other presets have no faults to mend. ``shape``: (C, H, W) of one image.
+    ends in logits; ``conv_vae`` likewise. The other presets have no faults to mend. ``shape``: (C, H, W) of one image.
 
     Weights are drawn from torch's global generator: call ``torch.manual_seed``
     first for the same net twice.
     """
     if preset not in PRESETS:
         raise ValueError(f"unknown preset {preset!r}: there are {', '.join(PRESETS)}")
+    if preset in TWINS:
+        twin = build(TWINS[preset], latent_dim, as_published, shape)
+        return VAE(gaussian_encoder(twin.encoder), twin.decoder, twin.latent_dim, shape)
     if latent_dim is None:
         latent_dim = 20 if preset in ("linear", "mlp") else 2
     if latent_dim < 1:
@@ -139,7 +175,7 @@ def build(preset, latent_dim=None, as_published=False, shape=(1, 28, 28)):
 
 @torch.no_grad()
 def encode(model, x):
-    """Codes (N, latent_dim) of images (N, C, H, W), without gradient, in eval mode.
+    """Codes (N, latent_dim) of images (N, C, H, W), without gradient, in eval mode; of a VAE the means μ.
 
     Defined in notebook 01. Eval mode, since in train mode dropout and batch
     statistics give one image another code each time; the mode is put back.
@@ -148,7 +184,7 @@ def encode(model, x):
     model.eval()
     z = model.encoder(x)
     model.train(was_training)
-    return z
+    return z[0] if isinstance(z, tuple) else z
 
 
 @torch.no_grad()

@@ -202,13 +202,13 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
 def loss_curve(history, title="", unit=None, ax=None):
     """The loss of each step, and of each epoch on train and test images, named at their ends. Returns the Axes.
 
-    ``unit``: of the loss; by default nats per image for ``reconstruction_loss``,
-    for other losses their name.
+    ``unit``: of the loss; by default nats per image for ``reconstruction_loss`` and
+    ``negative_elbo``, for other losses their name.
     """
     if not history.steps:
         raise ValueError("this history holds no step: train first")
     if unit is None:
-        nats = history.loss_name == "reconstruction_loss"
+        nats = history.loss_name in ("reconstruction_loss", "negative_elbo")
         unit = "nats per image" if nats else history.loss_name.replace("_", " ")
     if ax is None:
         _, ax = plt.subplots(figsize=WIDE)

@@ -15,7 +15,8 @@ import torch
 
 from vae_helpers.data import Split, check_images
 from vae_helpers.files import whole_file
-from vae_helpers.losses import bernoulli_nll
+from vae_helpers.losses import bernoulli_nll, kl_to_standard_normal
+from vae_helpers.models import VAE
 
 
 def reconstruction_loss(model, x):
@@ -32,6 +33,26 @@ def squared_error(model, x):
     Defined in notebook 01. For models whose output is pixels.
     """
     return (model(x) - x).square().flatten(1).sum(1).mean()
+
+
+def elbo_terms(model, x):
+    """The two terms of a VAE's loss on ``x`` (N, C, H, W), in nats per image, means over the batch.
+
+    Defined in notebook 03. ``(nll, kl)``, both of shape (): −log p(x | z) at one draw z for each
+    image, and KL(q(z | x) ‖ N(0, I)). The ELBO is −(nll + kl).
+    """
+    logits, mu, logvar = model(x)
+    return bernoulli_nll(logits, x).mean(), kl_to_standard_normal(mu, logvar).mean()
+
+
+def negative_elbo(model, x, beta=1.0):
+    """nll + β · KL of a VAE on ``x`` (N, C, H, W), in nats per image, mean over the batch, shape ().
+
+    Defined in notebook 03. At β = 1 it is the negative ELBO, at any other β
+    the objective of the β-VAE (Higgins et al. 2017).
+    """
+    nll, kl = elbo_terms(model, x)
+    return nll + beta * kl
 
 
 def train_step(model, x, optimizer, loss_fn):
@@ -53,7 +74,9 @@ class History:
     ``steps``: the loss of each step, before the step moved the weights.
     ``train``: for each whole epoch the mean over its images while they were
     learned from. ``test``: for each whole epoch the mean over the test images
-    afterwards, in eval mode; empty if no test split was given.
+    afterwards, in eval mode; empty if no test split was given. ``nll``, ``kl``,
+    ``test_nll`` and ``test_kl``: the same means of a VAE's two terms, of which the
+    loss is nll + ``beta`` · kl; empty for other losses.
     ``steps_per_epoch``: of a whole epoch, since a run that was stopped has more
     steps than its whole epochs took. ``images``: learned from, repeats counted.
     ``seconds``: of the whole run. ``interrupted``: by Stop. ``loss_name``,
@@ -63,6 +86,11 @@ class History:
     steps: list[float] = field(default_factory=list)
     train: list[float] = field(default_factory=list)
     test: list[float] = field(default_factory=list)
+    nll: list[float] = field(default_factory=list)
+    kl: list[float] = field(default_factory=list)
+    test_nll: list[float] = field(default_factory=list)
+    test_kl: list[float] = field(default_factory=list)
+    beta: float = 1.0
     loss_name: str = "reconstruction_loss"
     batch_size: int = 128
     lr: float = 1e-3
@@ -73,8 +101,8 @@ class History:
     interrupted: bool = False
 
     def __repr__(self):
-        last = f", last train loss {self.train[-1]:.2f}" if self.train else ""
-        test = f", test {self.test[-1]:.2f}" if self.test else ""
+        last = f", last train loss {self.train[-1]:.2f}{_sum(self.nll, self.kl, self.beta, 2)}" if self.train else ""
+        test = f", test {self.test[-1]:.2f}{_sum(self.test_nll, self.test_kl, self.beta, 2)}" if self.test else ""
         stopped = ", stopped early" if self.interrupted else ""
         epochs = f"{len(self.train)} epoch{'s' * (len(self.train) != 1)}"
         return f"History: {epochs}, {len(self.steps)} step{'s' * (len(self.steps) != 1)}{last}{test}{stopped}"
@@ -97,6 +125,7 @@ class History:
 def mean_loss(model, split, loss_fn, batch_size=500, device="cpu"):
     """Mean of ``loss_fn`` over all images of ``split``, in its unit: a float.
 
+    A list of floats, where ``loss_fn`` gives several numbers, as ``elbo_terms`` does.
     In eval mode, without gradient. ``model`` must be on ``device``.
     """
     was_training = model.training
@@ -104,12 +133,14 @@ def mean_loss(model, split, loss_fn, batch_size=500, device="cpu"):
     total = 0.0
     with torch.no_grad():
         for x in split.batches(batch_size, device=device):
-            total += loss_fn(model, x).item() * len(x)
+            loss = loss_fn(model, x)
+            loss = torch.stack(loss) if isinstance(loss, tuple) else loss
+            total = total + loss.cpu().double() * len(x)
     model.train(was_training)
-    return total / len(split)
+    return (total / len(split)).tolist()
 
 
-def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batch_size=128, lr=1e-3,
+def fit(model, split, epochs=10, *, test=None, loss_fn=None, beta=1.0, batch_size=128, lr=1e-3,
         seed=0, device="cpu", callbacks=(), progress=True):
     """Train ``model`` on ``split`` with Adam; return its ``History``.
 
@@ -120,7 +151,11 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
         A ``Split``, or float32 images (N, C, H, W) in [0, 1]. ``test`` is
         measured after each epoch, never learned from.
     loss_fn
-        ``loss_fn(model, x)`` → loss of the batch, by default nats per image.
+        ``loss_fn(model, x)`` → loss of the batch. By default nats per image:
+        ``negative_elbo`` for a ``VAE``, else ``reconstruction_loss``.
+    beta
+        Weight of the KL in the default loss of a VAE, 0 or more. The bar then
+        shows the loss and its two terms: loss = nll + β · KL.
     seed
         Of the order of the images and of all noise inside the model. Torch's
         global generator is left as it was, so two calls do not disturb each
@@ -137,6 +172,13 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
     split, test = _checked(split, model, "split"), test if test is None else _checked(test, model, "test")
     if epochs < 0 or batch_size < 1:
         raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}")
+    both_terms = loss_fn is None and isinstance(model, VAE)
+    if beta != 1 and not both_terms:
+        whose = "your loss_fn" if loss_fn else f"the loss of this {type(model).__name__}"
+        raise ValueError(f"beta weighs the KL in the default loss of a VAE; {whose} has no such term (beta={beta:g})")
+    if not (beta >= 0 and math.isfinite(beta)):
+        raise ValueError(f"beta must be 0 or more, and finite, not {beta}")
+    loss_fn = loss_fn or (negative_elbo if both_terms else reconstruction_loss)
     device, home = torch.device(device), next(model.parameters()).device
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
@@ -146,7 +188,15 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
         lr=lr,
         seed=seed,
         steps_per_epoch=math.ceil(len(split) / batch_size),
+        beta=beta,
     )
+    terms = []
+
+    def loss_with_terms(model, x):
+        nll, kl = elbo_terms(model, x)
+        terms.append(torch.stack([nll, kl]).detach())
+        return nll + beta * kl
+
     order = torch.Generator().manual_seed(seed)
     bar = _bar(epochs * history.steps_per_epoch, progress)
     begin = time.perf_counter()
@@ -155,9 +205,10 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
             for epoch in range(epochs):
                 model.train()  # each time: a callback may have left it in eval mode
                 losses, sizes = [], []
+                terms.clear()
                 try:
                     for x in split.batches(batch_size, shuffle=True, generator=order, device=device):
-                        losses.append(train_step(model, x, optimizer, loss_fn))
+                        losses.append(train_step(model, x, optimizer, loss_with_terms if both_terms else loss_fn))
                         sizes.append(len(x))
                         bar.update()
                         if stop.is_set() and len(sizes) < history.steps_per_epoch:
@@ -168,8 +219,12 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=reconstruction_loss, batc
                 losses = history.steps[-len(sizes):]
                 _check_finite(losses, epoch, lr)
                 history.train.append(sum(n * loss for n, loss in zip(sizes, losses)) / sum(sizes))
+                if both_terms:
+                    nll, kl = (torch.tensor(sizes).double() @ torch.stack(terms).cpu().double() / sum(sizes)).tolist()
+                    history.nll.append(nll)
+                    history.kl.append(kl)
                 if test is not None:
-                    history.test.append(mean_loss(model, test, loss_fn, device=device))
+                    _measure(history, model, test, elbo_terms if both_terms else loss_fn, beta, seed, device)
                 bar.set_postfix_str(_figures(history))
                 for callback in callbacks:
                     callback(model, history)
@@ -252,6 +307,18 @@ def _noise_of_its_own(seed, device):
         yield
 
 
+def _measure(history, model, test, loss_fn, beta, seed, device):
+    """Add an epoch's test losses to ``history``: under the same noise each time, and without using up the training's."""
+    with _noise_of_its_own(seed, device):
+        measured = mean_loss(model, test, loss_fn, device=device)
+    if isinstance(measured, list):
+        nll, kl = measured
+        history.test_nll.append(nll)
+        history.test_kl.append(kl)
+        measured = nll + beta * kl
+    history.test.append(measured)
+
+
 def _check_finite(losses, epoch, lr):
     """FloatingPointError with the step at which the loss left the numbers."""
     for step, loss in enumerate(losses):
@@ -270,5 +337,11 @@ def _bar(total, progress):
 
 
 def _figures(history):
-    test = f", test {history.test[-1]:.1f}" if history.test else ""
-    return f"train {history.train[-1]:.1f}{test}"
+    test = f", test {history.test[-1]:.1f}{_sum(history.test_nll, history.test_kl, history.beta)}" if history.test else ""
+    return f"train {history.train[-1]:.1f}{_sum(history.nll, history.kl, history.beta)}{test}"
+
+
+def _sum(nll, kl, beta, digits=1):
+    """The two terms of a VAE's last loss, as what the loss is the sum of; nothing for other losses."""
+    weight = "" if beta == 1 else f"{beta:g} · "
+    return f" = {nll[-1]:.{digits}f} nll + {weight}{kl[-1]:.{digits}f} KL" if nll else ""
