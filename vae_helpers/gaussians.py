@@ -21,7 +21,8 @@ def covariance(sigma_1, sigma_2, rho):
 
     Defined in notebook 02. Beside the diagonal stands the covariance ρσ₁σ₂.
     """
-    return torch.tensor([[sigma_1**2, rho * sigma_1 * sigma_2], [rho * sigma_1 * sigma_2, sigma_2**2]])
+    beside = rho * sigma_1 * sigma_2
+    return torch.tensor([[sigma_1**2, beside], [beside, sigma_2**2]])
 
 
 def log_normal_full(x, mu, cov):
@@ -31,9 +32,9 @@ def log_normal_full(x, mu, cov):
     is −|ε|²/2 and the root of the determinant is the product of L's diagonal.
     """
     scale = torch.linalg.cholesky(cov)
-    eps = torch.linalg.solve_triangular(scale, (x - mu).unsqueeze(-1), upper=False).squeeze(-1)
+    eps = torch.linalg.solve_triangular(scale, (x - mu).unsqueeze(-1), upper=False)
     log_volume = scale.diagonal().log().sum() + len(mu) * math.log(2 * math.pi) / 2
-    return -(eps**2).sum(-1) / 2 - log_volume
+    return -(eps**2).sum((-2, -1)) / 2 - log_volume
 
 
 def log_mixture(x, log_weights, mu, logvar):

@@ -68,7 +68,7 @@ def show():
     """
     try:
         from IPython import get_ipython
-        from IPython.display import HTML, display
+        from IPython.display import display
     except ImportError:
         get_ipython = None
     if get_ipython is None or get_ipython() is None:
@@ -76,16 +76,29 @@ def show():
         plt.close("all")
         return
     for figure in [plt.figure(number) for number in plt.get_fignums()]:
-        data = {"image/png": _png(figure), "text/plain": repr(figure)}
-        display(data, metadata={"image/png": {"alt": alt_of(figure)}}, raw=True)
-        display(HTML(_FOR_SCREEN_READERS.format(html.escape(alt_of(figure)))))
+        for shown, how in outputs_of(figure):
+            display(shown, **how)
         plt.close(figure)
 
 
-def _png(figure):
+def outputs_of(figure, optimize=True):
+    """What ``display`` is given for a figure: pairs of an object and keywords.
+
+    The picture with its alt text, then that text once more. ``optimize``: to
+    make the file a little smaller takes half as long again.
+    """
+    from IPython.display import HTML
+
+    text = alt_of(figure)
+    picture = {"image/png": _png(figure, optimize), "text/plain": repr(figure)}
+    yield picture, {"metadata": {"image/png": {"alt": text}}, "raw": True}
+    yield HTML(_FOR_SCREEN_READERS.format(html.escape(text))), {}
+
+
+def _png(figure, optimize):
     """A figure as PNG, in base64, as notebooks keep it."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", pil_kwargs={"optimize": True})
+    figure.savefig(buffer, format="png", pil_kwargs={"optimize": optimize})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -197,6 +210,38 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
     by_class = "" if labels is None else ", coloured and named by class"
     return alt(ax, f"{title + ': ' if title else ''}{len(codes)} codes in the plane of latents {dims[0]} and "
                    f"{dims[1]}{by_class}.")
+
+
+def ellipse(mu, cov, ax, radius=1.0, **style):
+    """The outline of a Gaussian in the plane, ``radius`` standard deviations from its mean. Returns the Axes.
+
+    ``mu`` (2,); ``cov`` the covariance matrix (2, 2), or the two variances (2,).
+    """
+    mu, cov = (torch.as_tensor(v).detach().cpu().double() for v in (mu, cov))
+    if mu.shape != (2,) or cov.shape not in ((2,), (2, 2)):
+        raise ValueError(f"wanted mu (2,) and cov (2, 2) or (2,), got {tuple(mu.shape)} and {tuple(cov.shape)}")
+    angle = torch.linspace(0, 2 * math.pi, 120, dtype=torch.float64)
+    scale = torch.linalg.cholesky(cov if cov.dim() == 2 else cov.diag())
+    x, y = mu[:, None] + radius * scale @ torch.stack([angle.cos(), angle.sin()])
+    ax.plot(x, y, **style)
+    return ax
+
+
+def kl_bars(kl, title="KL per latent", ax=None):
+    """The KL of each latent, (d,) in nats, as bars from the largest to the smallest. Returns the Axes.
+
+    Dead latents, near 0, stand at the right. Each bar carries the latent's number.
+    """
+    kl = torch.as_tensor(kl).detach().cpu().double()
+    if kl.dim() != 1 or len(kl) == 0:
+        raise ValueError(f"wanted one KL for each latent, shape (d,), got {tuple(kl.shape)}")
+    order = kl.argsort(descending=True, stable=True)
+    if ax is None:
+        _, ax = plt.subplots(figsize=WIDE)
+    ax.bar(range(len(kl)), kl[order])
+    ax.set_xticks(range(len(kl)), order.tolist())
+    ax.set(xlabel="latent", ylabel="KL (nats)", title=title)
+    return alt(ax, f"{title}: bars for {len(kl)} latents, sorted, from {kl.max():.2f} down to {kl.min():.2f} nats.")
 
 
 def loss_curve(history, title="", unit=None, ax=None):

@@ -42,8 +42,7 @@ def split_evidence(x, mu, sigma_q, bend, sigma=0.5):
     and 4 keep q inside ``GRID`` and wider than its steps.
     """
     joint, log_q = log_joint(x, GRID, bend, sigma), log_gauss(GRID, mu, sigma_q)
-    q = log_q.exp()
-    log_evidence = integrate(joint.exp()).log()
+    q, log_evidence = log_q.exp(), integrate(joint.exp()).log()
     bound = integrate(q * (joint - log_q))
     gap = integrate(q * (log_q - (joint - log_evidence)))
     return log_evidence, bound, gap

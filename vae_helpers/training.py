@@ -16,7 +16,6 @@ import torch
 from vae_helpers.data import Split, check_images
 from vae_helpers.files import whole_file
 from vae_helpers.losses import bernoulli_nll, kl_to_standard_normal
-from vae_helpers.models import VAE
 
 
 def reconstruction_loss(model, x):
@@ -152,7 +151,8 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, beta=1.0, batch_siz
         measured after each epoch, never learned from.
     loss_fn
         ``loss_fn(model, x)`` → loss of the batch. By default nats per image:
-        ``negative_elbo`` for a ``VAE``, else ``reconstruction_loss``.
+        ``negative_elbo`` for a model that gives ``logits, mu, logvar``, as
+        ``models.VAE`` does, else ``reconstruction_loss``.
     beta
         Weight of the KL in the default loss of a VAE, 0 or more. The bar then
         shows the loss and its two terms: loss = nll + β · KL.
@@ -172,7 +172,7 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, beta=1.0, batch_siz
     split, test = _checked(split, model, "split"), test if test is None else _checked(test, model, "test")
     if epochs < 0 or batch_size < 1:
         raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}")
-    both_terms = loss_fn is None and isinstance(model, VAE)
+    both_terms = loss_fn is None and _gives_mu_and_logvar(model, split)
     if beta != 1 and not both_terms:
         whose = "your loss_fn" if loss_fn else f"the loss of this {type(model).__name__}"
         raise ValueError(f"beta weighs the KL in the default loss of a VAE; {whose} has no such term (beta={beta:g})")
@@ -291,6 +291,20 @@ def _checked(images, model, name):
             f"{tuple(model.shape)} (channels, height, width): build it with shape={tuple(images.shape)}"
         )
     return images
+
+
+def _gives_mu_and_logvar(model, split):
+    """Whether ``model`` is a VAE, by what it gives for one image: the class may be the learner's own."""
+    home, was_training = next(model.parameters()).device, model.training
+    model.eval()
+    try:
+        with torch.no_grad(), _noise_of_its_own(0, home):
+            output = model(next(iter(split.batches(1, device=home))))
+    except Exception:  # the first step meets it again, and there it is told with its history
+        return False
+    finally:
+        model.train(was_training)
+    return isinstance(output, tuple) and len(output) == 3
 
 
 @contextmanager

@@ -1,5 +1,6 @@
-"""What the learner moves: one Python file and one JavaScript file for each widget."""
+"""What the learner moves: one Python file for each widget, and one JavaScript file where it has its own."""
 
 from vae_helpers.widgets.prediction import Prediction, predict
+from vae_helpers.widgets.sliders import explore
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "explore", "predict"]
