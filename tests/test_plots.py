@@ -400,6 +400,17 @@ def test_no_figure_is_shown_again_by_a_later_cell(kernel_outputs):
     assert len(kernel_outputs["after"]) == 1
 
 
+@pytest.mark.parametrize("loss_name", ["reconstruction_loss", "negative_elbo"])
+def test_the_losses_of_the_course_are_in_nats_per_image(loss_name):
+    ax = plots.loss_curve(History(steps=[3.0, 2.0], train=[2.5], steps_per_epoch=2, loss_name=loss_name))
+    assert ax.get_ylabel() == "loss (nats per image)" and "nats per image" in plots.alt_of(ax.figure)
+
+
+def test_a_unit_that_is_given_is_the_one_that_is_shown():
+    ax = plots.loss_curve(History(steps=[3.0, 2.0], train=[2.5], loss_name="negative_elbo"), unit="bits per pixel")
+    assert ax.get_ylabel() == "loss (bits per pixel)"
+
+
 def test_a_loss_in_another_unit_is_not_called_nats():
     history = History(steps=[3.0, 2.0], train=[2.5], steps_per_epoch=2, loss_name="squared_error")
     ax = plots.loss_curve(history)
@@ -414,3 +425,44 @@ def test_the_name_of_a_class_stands_out_from_its_colour(colour):
 
     dark, light = sorted((luminance(colour), luminance(plots._ink_on(colour))))
     assert (light + 0.05) / (dark + 0.05) >= 4.5, "WCAG 2 wants a contrast of 4.5"
+
+
+# --- Gaussians and KLs
+
+
+def test_an_ellipse_lies_where_the_density_has_fallen_by_half_its_radius_squared():
+    mu, cov = torch.tensor([1.0, -2.0]), torch.tensor([[2.0, 0.9], [0.9, 0.7]])
+    _, ax = plt.subplots()
+    plots.ellipse(mu, cov, ax, radius=2.0, color="black")
+    points = torch.tensor(ax.lines[0].get_xydata())
+    normal = torch.distributions.MultivariateNormal(mu.double(), cov.double())
+    fall = normal.log_prob(mu.double()) - normal.log_prob(points)
+    assert torch.allclose(fall, torch.full_like(fall, 2.0**2 / 2), atol=1e-5)
+    assert ax.lines[0].get_color() == "black"
+
+
+def test_an_ellipse_takes_two_variances():
+    figure, (left, right) = plt.subplots(1, 2)
+    plots.ellipse(torch.zeros(2), torch.tensor([4.0, 0.25]), left)
+    plots.ellipse(torch.zeros(2), torch.tensor([[4.0, 0.0], [0.0, 0.25]]), right)
+    assert np.allclose(left.lines[0].get_xydata(), right.lines[0].get_xydata())
+    assert np.allclose(np.abs(left.lines[0].get_xydata()).max(0), [2.0, 0.5], rtol=1e-3)
+
+
+@pytest.mark.parametrize("mu, cov", [(torch.zeros(3), torch.eye(3)), (torch.zeros(2), torch.ones(3))])
+def test_an_ellipse_of_another_shape_is_refused(mu, cov):
+    with pytest.raises(ValueError, match="wanted mu"):
+        plots.ellipse(mu, cov, plt.subplots()[1])
+
+
+def test_kl_bars_are_sorted_and_named_by_latent():
+    ax = plots.kl_bars(torch.tensor([0.1, 2.0, 0.5]))
+    assert [round(bar.get_height(), 3) for bar in ax.patches] == [2.0, 0.5, 0.1]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "0"]
+    assert "from 2.00 down to 0.10 nats" in plots.alt_of(ax.figure)
+
+
+@pytest.mark.parametrize("kl", [torch.zeros(2, 3), torch.zeros(0)])
+def test_kl_bars_want_one_number_for_each_latent(kl):
+    with pytest.raises(ValueError, match="one KL for each latent"):
+        plots.kl_bars(kl)

@@ -14,9 +14,18 @@ from torch import nn
 from torch.nn import functional as F
 
 from vae_helpers.data import Split, load, online
-from vae_helpers.losses import rmse
+from vae_helpers.losses import bernoulli_nll, kl_to_standard_normal, rmse
 from vae_helpers.models import LinearAutoencoder, build, reconstruct
-from vae_helpers.training import History, fit, mean_loss, reconstruction_loss, squared_error, train_step
+from vae_helpers.training import (
+    History,
+    elbo_terms,
+    fit,
+    mean_loss,
+    negative_elbo,
+    reconstruction_loss,
+    squared_error,
+    train_step,
+)
 
 SHAPE = (1, 8, 8)
 REAL_DATA = os.environ.get("VAE_DATA")
@@ -102,6 +111,66 @@ def test_mean_loss_measures_in_eval_mode_and_puts_the_mode_back(images, training
 
     mean_loss(model, Split.from_tensor(images), loss_fn)
     assert seen == [(False, False)] and model.training is training
+
+
+# --- the loss of a VAE
+
+
+def seeded(function, *arguments, **how):
+    """What ``function`` gives when the noise of the model is that of seed 0."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return function(*arguments, **how)
+
+
+def vae_away_from_the_prior():
+    """So that the KL of its first steps is large enough to tell by which weight it enters."""
+    model = net("vae2")
+    nn.init.ones_(model.encoder[-1].mu.bias)
+    return model
+
+
+def test_elbo_terms_are_the_means_of_the_two_terms(images):
+    model = net("vae2")
+    logits, mu, logvar = seeded(model, images)
+    nll, kl = seeded(elbo_terms, model, images)
+    assert nll.shape == kl.shape == ()
+    p = torch.sigmoid(logits)
+    cross_entropy = -(images * p.log() + (1 - images) * (1 - p).log()).sum((1, 2, 3))
+    q, prior = torch.distributions.Normal(mu, (logvar / 2).exp()), torch.distributions.Normal(0.0, 1.0)
+    kls = torch.distributions.kl_divergence(q, prior).sum(1)
+    torch.testing.assert_close([nll, kl], [cross_entropy.mean(), kls.mean()])
+
+
+@pytest.mark.parametrize("beta", [0, 0.5, 1, 4])
+def test_negative_elbo_weighs_the_kl_with_beta(images, beta):
+    model = vae_away_from_the_prior()
+    nll, kl = seeded(elbo_terms, model, images)
+    torch.testing.assert_close(seeded(negative_elbo, model, images, beta), nll + beta * kl)
+    torch.testing.assert_close(seeded(negative_elbo, model, images), nll + kl)
+
+
+def test_train_step_takes_a_beta_by_partial(images):
+    model = vae_away_from_the_prior()
+    before = weights(model)
+    nll, kl = seeded(elbo_terms, model, images)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss = seeded(train_step, model, images, optimizer, functools.partial(negative_elbo, beta=4))
+    assert kl.item() > 0.5
+    assert loss.item() == pytest.approx((nll + 4 * kl).item(), rel=1e-6)
+    assert not torch.equal(before, weights(model))
+
+
+def test_mean_loss_of_two_terms_is_a_list_in_which_every_image_weighs_alike(images):
+    seen = []
+
+    def two_numbers(model, x):
+        seen.append(len(x))
+        return x.mean(), x.flatten(1).sum(1).mean()
+
+    got = mean_loss(net(), Split.from_tensor(images), two_numbers, batch_size=33)
+    assert seen == [33, 17] and isinstance(got, list)
+    assert got == pytest.approx([images.mean().item(), images.sum().item() / 50], rel=1e-5)
 
 
 # --- what fit does
@@ -301,6 +370,306 @@ def test_a_damaged_history(tmp_path, content):
 def test_a_missing_history(tmp_path):
     with pytest.raises(FileNotFoundError, match="history.json"):
         History.load(tmp_path / "history.json")
+
+
+# --- VAEs
+
+
+def first_batches(model, n):
+    """The terms, image by image, of the next ``n`` batches that go through ``model`` in train mode; (nll, kl) each."""
+    seen = []
+
+    def look(model, args, output):
+        if model.training and len(seen) < n:
+            logits, mu, logvar = (one.detach().double() for one in output)
+            seen.append((bernoulli_nll(logits, args[0].double()), kl_to_standard_normal(mu, logvar)))
+
+    model.register_forward_hook(look)
+    return seen
+
+
+def test_a_vae_learns_by_the_negative_elbo(images):
+    by_default, by_name = net("vae2"), net("vae2")
+    first, second = run(by_default, images, 2), run(by_name, images, 2, loss_fn=negative_elbo)
+    assert first.loss_name == second.loss_name == "negative_elbo" and first.beta == second.beta == 1
+    assert first.steps == second.steps and torch.equal(weights(by_default), weights(by_name))
+
+
+class OwnVAE(nn.Module):
+    """As a learner writes it: not of the course's class, but it gives ``logits, mu, logvar``."""
+
+    shape = SHAPE
+
+    def __init__(self, vae):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, x):
+        return self.vae(x)
+
+
+def test_a_vae_of_ones_own_learns_alike(images, test_images):
+    ours, own = net("conv_vae", as_published=True), OwnVAE(net("conv_vae", as_published=True))
+    first, second = (run(model, images, 2, test=test_images, beta=4) for model in (ours, own))
+    assert second.loss_name == "negative_elbo" and len(second.nll) == len(second.test_kl) == 2
+    assert dataclasses.replace(first, seconds=0.0) == dataclasses.replace(second, seconds=0.0)
+    assert torch.equal(weights(ours), weights(own))
+
+
+def test_to_find_out_what_a_model_gives_changes_nothing(images):
+    """Neither batch norm's averages, nor the mode, nor the global generator."""
+    model = net("conv_vae", as_published=True).train()
+    before, state, modes = weights(model), torch.get_rng_state(), [module.training for module in model.modules()]
+    seen = []
+    model.register_forward_pre_hook(lambda module, x: seen.append([m.training for m in module.modules()]))
+    with pytest.raises(ValueError, match="beta must be"):
+        run(model, images, 1, beta=-1)
+    assert len(seen) == 1 and not any(seen[0])
+    assert torch.equal(before, weights(model)) and torch.equal(state, torch.get_rng_state())
+    assert [module.training for module in model.modules()] == modes
+
+
+@pytest.mark.parametrize("beta", [1, 4])
+def test_a_model_that_fails_tells_its_own_error(images, beta):
+    def fails(module, x):
+        raise RuntimeError("mat1 and mat2 do not fit")
+
+    model = net("vae2")
+    model.decoder.register_forward_pre_hook(fails)
+    with pytest.raises(RuntimeError, match="do not fit") as caught:
+        run(model, images, 1, beta=beta)
+    assert caught.value.history.steps == []
+
+
+def test_the_elbo_of_a_vae_rises():
+    history = fit(net("vae"), load("digits8").train, 6, batch_size=64, lr=3e-3, progress=False)
+    assert all(later < earlier for earlier, later in zip(history.train, history.train[1:]))
+    assert history.train[-1] < 0.65 * history.steps[0] and history.kl[-1] > 1, "the codes carry more than a nat"
+
+
+@pytest.mark.parametrize("beta", [0, 0.5, 1, 4])
+def test_the_loss_of_each_epoch_is_nll_plus_beta_times_kl(images, test_images, beta):
+    history = run(vae_away_from_the_prior(), images, 3, test=test_images, beta=beta, lr=1e-4)
+    assert history.beta == beta
+    assert len(history.nll) == len(history.kl) == len(history.test_nll) == len(history.test_kl) == 3
+    assert history.train == pytest.approx([n + beta * k for n, k in zip(history.nll, history.kl)], rel=1e-6)
+    assert history.test == pytest.approx([n + beta * k for n, k in zip(history.test_nll, history.test_kl)], rel=1e-12)
+    assert min(history.kl + history.test_kl) > 0.5
+
+
+def test_the_terms_are_means_over_images_not_over_batches(images):
+    model = vae_away_from_the_prior()
+    seen = first_batches(model, 6)
+    history = run(model, images, 2, lr=0.02, beta=3)
+    for epoch in range(2):
+        batches = seen[3 * epoch : 3 * epoch + 3]
+        assert [len(nll) for nll, _ in batches] == [20, 20, 10]
+        nll, kl = (torch.cat(each).mean().item() for each in zip(*batches))
+        assert (history.nll[epoch], history.kl[epoch]) == pytest.approx((nll, kl), rel=1e-5)
+        steps = [(nll.mean() + 3 * kl.mean()).item() for nll, kl in batches]
+        assert history.steps[3 * epoch : 3 * epoch + 3] == pytest.approx(steps, rel=1e-5)
+
+
+def test_the_more_beta_the_less_kl(images):
+    def trained(beta):
+        model = net("vae2")
+        history = run(model, images, 8, beta=beta)
+        assert history.steps[0] != history.steps[-1]
+        return weights(model), seeded(elbo_terms, model, images)[1].item()
+
+    found = {beta: trained(beta) for beta in (0, 1, 10)}
+    assert found[0][1] > 1.2 * found[1][1] > 1.2 * 1.2 * found[10][1] > 0
+    assert not torch.equal(found[0][0], found[1][0]) and not torch.equal(found[1][0], found[10][0])
+
+
+def test_beta_4_is_the_partial_with_beta_4(images):
+    by_beta, by_hand = net("vae2"), net("vae2")
+    run(by_beta, images, 2, beta=4)
+    run(by_hand, images, 2, loss_fn=functools.partial(negative_elbo, beta=4))
+    assert torch.equal(weights(by_beta), weights(by_hand))
+
+
+@pytest.mark.parametrize("loss_fn", [negative_elbo, functools.partial(negative_elbo, beta=4)])
+def test_a_loss_that_is_given_has_no_terms_in_the_history(images, test_images, loss_fn):
+    history = run(net("vae2"), images, 2, test=test_images, loss_fn=loss_fn)
+    assert len(history.train) == len(history.test) == 2
+    assert history.nll == history.kl == history.test_nll == history.test_kl == []
+    assert "KL" not in repr(history)
+
+
+def test_an_autoencoder_has_no_terms_in_its_history(images, test_images):
+    history = run(net(), images, 2, test=test_images)
+    assert history.nll == history.kl == history.test_nll == history.test_kl == [] and history.beta == 1
+
+
+@pytest.mark.parametrize("how", [{}, {"beta": 4}, {"loss_fn": negative_elbo}], ids=str)
+def test_the_noise_of_the_test_images_does_not_change_the_training(images, test_images, how):
+    alone, tested = net("vae2"), net("vae2")
+    first, second = run(alone, images, 3, **how), run(tested, images, 3, test=test_images, **how)
+    assert first.steps == second.steps and torch.equal(weights(alone), weights(tested))
+
+
+@pytest.mark.parametrize("how", [{}, {"loss_fn": negative_elbo}], ids=str)
+def test_the_noise_of_the_test_images_is_the_same_after_each_epoch(images, test_images, how):
+    history = run(net("vae2"), images, 3, test=test_images, lr=0.0, **how)
+    assert len(set(history.test)) == 1
+    assert len(set(history.train)) == 3, "that of the training is another in each"
+
+
+def test_the_test_terms_are_those_in_eval_mode_after_the_epoch(images, test_images):
+    model, expected = net("conv_vae", as_published=True), []
+
+    def measure(model, history):
+        model.eval()
+        with torch.no_grad():
+            expected.append([one.item() for one in seeded(elbo_terms, model, test_images)])
+
+    history = run(model, images, 2, test=test_images, callbacks=[measure])
+    assert list(zip(history.test_nll, history.test_kl)) == [pytest.approx(pair, rel=1e-6) for pair in expected]
+
+
+def test_the_same_seed_gives_the_same_vae(images):
+    def trained(seed):
+        model = net("conv_vae", as_published=True)
+        torch.manual_seed(torch.seed())  # the noise is the run's own, whatever the global generator holds
+        before = torch.get_rng_state()
+        run(model, images, 1, seed=seed)
+        assert torch.equal(before, torch.get_rng_state())
+        return weights(model)
+
+    assert torch.equal(trained(7), trained(7)) and not torch.equal(trained(7), trained(8))
+
+
+@pytest.mark.parametrize(
+    "preset, how, said",
+    [
+        ("vae2", {"beta": 2, "loss_fn": negative_elbo}, r"your loss_fn has no such term \(beta=2\)"),
+        ("vae2", {"beta": 0, "loss_fn": reconstruction_loss}, r"your loss_fn has no such term \(beta=0\)"),
+        ("mlp2", {"beta": 2}, r"this Autoencoder has no such term \(beta=2\)"),
+        ("linear", {"beta": 0.5}, r"this LinearAutoencoder has no such term \(beta=0.5\)"),
+        ("mlp2", {"beta": math.nan}, "this Autoencoder has no such term"),
+        ("vae2", {"beta": -1}, "beta must be 0 or more, and finite, not -1"),
+        ("vae2", {"beta": math.nan}, "beta must be 0 or more, and finite, not nan"),
+        ("vae2", {"beta": math.inf}, "beta must be 0 or more, and finite, not inf"),
+        ("vae2", {"beta": -math.inf}, "beta must be 0 or more, and finite, not -inf"),
+    ],
+)
+def test_a_beta_that_makes_no_sense(images, preset, how, said):
+    model = net(preset)
+    before = weights(model)
+    with pytest.raises(ValueError, match=said):
+        run(model, images, 1, **how)
+    assert torch.equal(before, weights(model))
+
+
+@pytest.mark.parametrize("preset", ["mlp2", "vae2"])
+def test_a_beta_of_one_is_no_beta(images, preset):
+    assert run(net(preset), images, 1, beta=1).beta == 1
+    assert run(net("vae2"), images, 1, beta=1, loss_fn=negative_elbo).nll == []
+
+
+TERMS = {"steps": [3.0, 2.0], "train": [2.5], "nll": [1.5], "kl": [0.25]}
+
+
+@pytest.mark.parametrize(
+    "history, text",
+    [
+        (History(**TERMS | {"kl": [1.0]}), "last train loss 2.50 = 1.50 nll + 1.00 KL"),
+        (History(**TERMS, beta=4), "last train loss 2.50 = 1.50 nll + 4 · 0.25 KL"),
+        (
+            History(**TERMS, beta=4.0, test=[2.75], test_nll=[1.25], test_kl=[0.375]),
+            "last train loss 2.50 = 1.50 nll + 4 · 0.25 KL, test 2.75 = 1.25 nll + 4 · 0.38 KL",
+        ),
+        (History(**TERMS, beta=4, interrupted=True), "last train loss 2.50 = 1.50 nll + 4 · 0.25 KL, stopped early"),
+    ],
+)
+def test_the_text_of_a_history_shows_what_the_loss_is_the_sum_of(history, text):
+    assert repr(history) == f"History: 1 epoch, 2 steps, {text}"
+
+
+def test_the_bar_shows_the_loss_and_its_terms(images, test_images, capfd):
+    history = fit(net("vae2"), images, 1, test=test_images, batch_size=20, beta=4)
+    sums = (
+        f"train {history.train[0]:.1f} = {history.nll[0]:.1f} nll + 4 · {history.kl[0]:.1f} KL, "
+        f"test {history.test[0]:.1f} = {history.test_nll[0]:.1f} nll + 4 · {history.test_kl[0]:.1f} KL"
+    )
+    assert sums in capfd.readouterr().err
+
+
+def test_the_history_of_a_vae_comes_back_as_it_was_saved(images, test_images, tmp_path):
+    history = run(net("vae2"), images, 2, test=test_images, beta=0.5)
+    again = History.load(history.save(tmp_path / "history.json"))
+    assert again == history and again.beta == 0.5 and len(again.nll) == len(again.test_kl) == 2
+    assert repr(again) == repr(history)
+
+
+def test_a_history_of_before_there_were_vaes_is_read(images, test_images, tmp_path):
+    history = run(net(), images, 2, test=test_images)
+    old = dataclasses.asdict(history)
+    for name in ("nll", "kl", "test_nll", "test_kl", "beta"):
+        del old[name]
+    (tmp_path / "history.json").write_text(json.dumps(old))
+    assert History.load(tmp_path / "history.json") == history
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6])
+def test_stop_leaves_the_terms_of_whole_epochs_alone(images, test_images, step):
+    whole = run(net("vae2"), images, 3, test=test_images, beta=4)
+    model, calls = net("vae2"), []
+
+    def stop(model, *_):
+        calls.append(model.training)
+        if model.training and sum(calls) == step:
+            signal.raise_signal(signal.SIGINT)
+
+    model.register_forward_hook(stop)
+    history = run(model, images, 3, test=test_images, beta=4)
+    epochs = step // 3
+    assert history.interrupted and history.steps == whole.steps[:step]
+    for name in ("train", "test", "nll", "kl", "test_nll", "test_kl"):
+        assert getattr(history, name) == getattr(whole, name)[:epochs], name
+    assert ("KL" in repr(history)) == (epochs > 0)
+
+
+def test_a_second_stop_in_a_step_leaves_the_terms_with_their_epochs(images):
+    model, calls = net("vae2"), []
+
+    def stop_twice(model, *_):
+        calls.append(model.training)
+        if sum(calls) == 5:  # in the second step of the second epoch
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    model.register_forward_hook(stop_twice)
+    history = run(model, images, 3)
+    assert history.interrupted and len(history.steps) == 4
+    assert len(history.train) == len(history.nll) == len(history.kl) == 1
+
+
+def test_an_error_in_the_middle_carries_the_terms(images, test_images):
+    def fails(model, history):
+        if len(history.train) == 2:
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="the disk is full") as caught:
+        run(net("vae2"), images, 3, test=test_images, callbacks=[fails])
+    history = caught.value.history
+    assert [len(one) for one in (history.train, history.nll, history.kl, history.test_nll, history.test_kl)] == [2] * 5
+
+
+def test_a_vae_that_runs_away_is_named_with_its_step(images):
+    model, calls = net("vae2"), []
+
+    def spoil(model, args, output):
+        calls.append(model.training)
+        logits, mu, logvar = output
+        return logits, mu, logvar + 1000 * (sum(calls) == 5)  # e¹⁰⁰⁰ is no float32
+
+    model.register_forward_hook(spoil)
+    with pytest.raises(FloatingPointError, match="inf at step 2 of epoch 2") as caught:
+        run(model, images, 3)
+    history = caught.value.history
+    assert len(history.train) == len(history.nll) == len(history.kl) == 1
 
 
 # --- what it refuses

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from vae_helpers import weights
-from vae_helpers.models import build
+from vae_helpers.models import build, reconstruct
 from vae_helpers.weights import WeightsError
 
 
@@ -74,6 +74,29 @@ def test_the_same_output_comes_back(model, path):
     other, x = net(1).eval(), torch.rand(4, 1, 8, 8)
     weights.load(other, path)
     assert torch.equal(model.eval()(x), other(x))
+
+
+def test_a_vae_comes_back(path):
+    def vae(seed):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return build("conv_vae", shape=(1, 8, 8))
+
+    model, other, x = vae(0), vae(1), torch.rand(4, 1, 8, 8)
+    model(x)  # so that the running averages are some
+    weights.save(model, path)
+    assert not same(model.state_dict(), other.state_dict())
+    weights.load(other, path)
+    assert same(model.state_dict(), other.state_dict())
+    assert torch.equal(reconstruct(model, x), reconstruct(other, x))
+
+
+def test_the_weights_of_an_autoencoder_are_not_those_of_its_vae(model, path):
+    weights.save(model, path)
+    with torch.random.fork_rng(devices=[]):
+        vae = build("conv_vae", shape=(1, 8, 8))
+    said = refused(path, vae)
+    assert "encoder.9.logvar.bias is missing" in said and "does not fit this VAE" in said
 
 
 def test_half_precision(model, path):

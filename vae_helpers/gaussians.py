@@ -12,8 +12,9 @@ def log_normal(x, mu, logvar):
     """log N(x; μ, diag σ²), summed over the last dimension: (…, d) to (…).
 
     Defined in notebook 02. ``x``, ``mu`` and ``logvar`` broadcast against one another.
+    (Times exp(−log σ²), not over σ²: the gradient of a quotient divides by σ⁴, which float32 rounds to 0 sooner.)
     """
-    return -((math.log(2 * math.pi) + logvar + (x - mu) ** 2 / logvar.exp()) / 2).sum(-1)
+    return -((math.log(2 * math.pi) + logvar + (x - mu) ** 2 * (-logvar).exp()) / 2).sum(-1)
 
 
 def covariance(sigma_1, sigma_2, rho):

@@ -67,7 +67,7 @@ def kl_normal(mu_q, logvar_q, mu_p, logvar_p):
     The order matters: the mean is taken over q.
     """
     square = (mu_q - mu_p) ** 2 + logvar_q.exp()
-    return ((logvar_p - logvar_q + square / logvar_p.exp() - 1) / 2).sum(-1)
+    return ((logvar_p - logvar_q + square * (-logvar_p).exp() - 1) / 2).sum(-1)
 
 
 def kl_full(mu_q, cov_q, mu_p, cov_p):

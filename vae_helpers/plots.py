@@ -238,7 +238,7 @@ def kl_bars(kl, title="KL per latent", ax=None):
     order = kl.argsort(descending=True, stable=True)
     if ax is None:
         _, ax = plt.subplots(figsize=WIDE)
-    ax.bar(range(len(kl)), kl[order])
+    ax.bar(range(len(kl)), kl[order].numpy())
     ax.set_xticks(range(len(kl)), order.tolist())
     ax.set(xlabel="latent", ylabel="KL (nats)", title=title)
     return alt(ax, f"{title}: bars for {len(kl)} latents, sorted, from {kl.max():.2f} down to {kl.min():.2f} nats.")

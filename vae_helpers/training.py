@@ -173,7 +173,7 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, beta=1.0, batch_siz
     if epochs < 0 or batch_size < 1:
         raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}")
     both_terms = loss_fn is None and _gives_mu_and_logvar(model, split)
-    if beta != 1 and not both_terms:
+    if beta != 1 and both_terms is False:
         whose = "your loss_fn" if loss_fn else f"the loss of this {type(model).__name__}"
         raise ValueError(f"beta weighs the KL in the default loss of a VAE; {whose} has no such term (beta={beta:g})")
     if not (beta >= 0 and math.isfinite(beta)):
@@ -294,14 +294,17 @@ def _checked(images, model, name):
 
 
 def _gives_mu_and_logvar(model, split):
-    """Whether ``model`` is a VAE, by what it gives for one image: the class may be the learner's own."""
+    """Whether ``model`` is a VAE, by what it gives for one image: the class may be the learner's own.
+
+    None if the model fails on it.
+    """
     home, was_training = next(model.parameters()).device, model.training
     model.eval()
     try:
         with torch.no_grad(), _noise_of_its_own(0, home):
             output = model(next(iter(split.batches(1, device=home))))
     except Exception:  # the first step meets it again, and there it is told with its history
-        return False
+        return None
     finally:
         model.train(was_training)
     return isinstance(output, tuple) and len(output) == 3

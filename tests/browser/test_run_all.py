@@ -20,7 +20,7 @@ from lab import (
 
 pytestmark = pytest.mark.browser
 
-NUMBERS = ("00", "01")
+NUMBERS = ("00", "01", "02", "03", "04")
 NOTEBOOKS = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if path.name[:2] in NUMBERS]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
