@@ -338,6 +338,10 @@ COV = "[[a**2, rho * a * b], [rho * a * b, b**2]]"
 Z = "((x - mu) / sigma)"
 WRONG = {
     "log_density": [
+        (
+            "def f(x, mu, sigma): return -(((x - mu) / sigma) ** 2) / 2 + sigma.log() + np.log(2 * np.pi) / 2",
+            "the minus stands before the square alone",
+        ),
         (log_density(f"(-{Z} ** 2 / 2 - sigma.log() - {LOG_2PI} / 2).exp()"), "this is the density itself"),
         (log_density("torch.distributions.Normal(mu, sigma).log_prob(x).exp()"), "this is the density itself"),
         (log_density(f"{Z} ** 2 / 2 + sigma.log() + {LOG_2PI} / 2"), "this is −log N"),
@@ -527,6 +531,12 @@ WRONG = {
         ("def f(mu, logvar): return torch.randn_like(mu), mu", "gives back a tuple"),
     ],
     "score_gradient": [
+        (
+            "def f(g, mu, sigma, eps):\n"
+            "    eps = torch.randn_like(eps)\n"
+            "    return (g(mu + sigma * eps)[:, None] * eps / sigma).mean(0)",
+            "use the `eps` that you are given",
+        ),
         (score("f(z)[:, None] * eps / sigma"), "these are the single terms"),
         (score("(f(z)[:, None] * eps / sigma).sum(0)"), "this is the sum over the samples"),
         (score("(f(z)[:, None] * eps / sigma).mean()"), "this is one number"),

@@ -158,6 +158,12 @@ def nll(square="(x - mean) ** 2 / (2 * sigma**2)", log="torch.log(sigma)", const
 
 WRONG = {
     "image_nll": [
+        (
+            "def f(mean, x, sigma):\n"
+            "    square = ((x - mean) ** 2).flatten(1).sum(1)\n"
+            "    return square / (2 * sigma**2) + x.numel() * (np.log(sigma) + np.log(2 * np.pi) / 2)",
+            "the constants are counted for the pixels of the whole batch",
+        ),
         (nll(reduced=".flatten(1).mean(1)"), "this is the mean over the pixels"),
         (nll(reduced=".mean((1, 2, 3))"), "this is the mean over the pixels"),
         (nll(reduced=".sum()"), "this is the sum over the batch too"),

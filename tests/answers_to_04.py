@@ -306,6 +306,7 @@ WRONG = {
         ("def f(p, q): return (-p).log().sum()", "a nan"),
     ],
     "kl_to_normal": [
+        ("def f(mu, logvar): return (mu**2 + logvar.exp() - logvar).sum(1) / 2 - 1", "the −1 stands outside"),
         # in print or on the web
         (kl("0.5 * (mu**2 + logvar.exp() ** 2 - logvar - 1)"), "σ⁴ where σ² is wanted"),
         (kl("0.5 * (mu**2 + sigma**4 - 2 * sigma.log() - 1)", spread="sigma"), "σ⁴ where σ² is wanted"),
@@ -395,6 +396,12 @@ WRONG = {
         (kl("torch.log(-mu)"), "a nan"),
     ],
     "kl_two_normals": [
+        (
+            "def f(mu_q, logvar_q, mu_p, logvar_p):\n"
+            "    square = (mu_q - mu_p) ** 2\n"
+            "    return (logvar_p - logvar_q + logvar_q.exp() + square / logvar_p.exp() - 1).sum(1) / 2",
+            "are brackets missing",
+        ),
         (two("0.5 * (logvar_q - logvar_p + (logvar_p.exp() + (mu_q - mu_p) ** 2) / logvar_q.exp() - 1)"),
          "this is KL(p ‖ q): the arguments are exchanged"),
         (normals("logvar_q.exp() ** 0.5", "logvar_p.exp() ** 0.5").replace("gence(q, p)", "gence(p, q)"),

@@ -49,6 +49,8 @@ def image_nll(answer, generator):
             ("this is log σ² where log σ is wanted (or ½ log σ²)", right + s),
             ("this is ½ log σ where log σ is wanted (or ½ log σ²)", right - s / 2),
             ("½ log 2π is missing, once for every pixel", right - C),
+            ("the constants are counted for the pixels of the whole batch; wanted are those of one picture",
+             square + n * (s + C)),
             ("the constant is ½ log 2π, with its ½", right + C),
             ("the constant has the wrong sign: it is + ½ log 2π", right - 2 * C),
             ("½ is missing before log(2πσ²): it comes from a root", right + s + C),

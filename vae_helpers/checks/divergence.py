@@ -128,7 +128,10 @@ def kl_to_normal(answer, generator):
             forms += [(text, each(var=wrong.exp(), log=wrong)), (f"in the term σ², {text}", each(var=wrong.exp())),
                       (f"in the term log σ², {text}", each(log=wrong))]
         mistakes = combined(forms, PER_LATENT)
-        mistakes += [("the −1 is subtracted once for an image; it belongs to every latent", right.sum(1) + (d - 1) / 2)]
+        mistakes += [
+            ("the −1 is subtracted once for an image; it belongs to every latent", right.sum(1) + (d - 1) / 2),
+            ("the −1 stands outside the ½ and the sum: it belongs to every latent", right.sum(1) + d / 2 - 1),
+        ]
         return got, right.sum(1), mistakes
 
     # not two latents: there ½ forgotten and a mean for the sum would make up for each other
@@ -172,6 +175,7 @@ def kl_two_normals(answer, generator):
             ("the logarithms are missing: log σ_p² − log σ_q²", parts(log=0)),
             ("the distance of the means is missing: (μ_q − μ_p)²/σ_p²", parts(shift=0)),
             ("the ratio σ_q²/σ_p² is missing", parts(ratio=0)),
+            ("σ_q² must be measured in p's spread too: are brackets missing before / σ_p²?", parts(ratio=lv_q.exp())),
             ("the distance of the means must be measured in p's spread: divide its square by σ_p² too",
              parts(shift=distance)),
             ("the distance of the means is divided by σ_q²; measure it in p's spread",
@@ -289,7 +293,7 @@ def _pair(got):
     return tensor(estimate, "the estimate"), tensor(error, "the standard error")
 
 
-@exercise("04_kl_div", "Logarithms first, the target second, `batchmean`: now it cannot turn negative.")
+@exercise("04_kl_div", "Of distributions, and averaged over the batch alone, it cannot turn negative.")
 def kl_div_call(answer, generator):
     """``answer(p, q)``, both (N, K) with rows that sum to 1: the mean over the rows of KL(p ‖ q), shape ()."""
 

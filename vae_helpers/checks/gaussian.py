@@ -59,6 +59,7 @@ def _log_densities(answer, kind, generator, one_spread=False):
             ("the sign is turned round: this is −log N", -true),
             ("the square counts twice: ½ is missing before ((x − μ)/σ)²", true - square),
             ("the square must lower the density: its sign is wrong", true + 2 * square),
+            ("the minus stands before the square alone; it belongs before all three terms", true + 2 * s + 2 * C),
             ("the term −log σ is missing: a wide bell is a low one", true + s),
             ("this is + log σ; a wide bell is a low one: − log σ", true + 2 * s),
             ("this is −log σ² where −log σ is wanted (or −½ log σ²)", true - s),
@@ -287,6 +288,8 @@ def score_gradient(answer, generator):
         mu, logvar = uniform(-1.5, 1.5, d, generator), uniform(low, high, (), generator)
         eps = 0.3 + torch.randn(s, d, generator=generator)
         got = tensor(ask(answer, f, mu, spread(kind, logvar), eps))
+        again = tensor(ask(answer, f, mu, spread(kind, logvar), eps))
+        require(torch.equal(got, again), "two calls with one ε differ: use the `eps` that you are given, no new noise")
         sigma = spread("sigma", logvar)
         z = mu + sigma * eps
         value = f(z)[:, None]
