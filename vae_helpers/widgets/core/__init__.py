@@ -1,0 +1,1 @@
+"""What the widgets share: networks as the browser runs them (``pack.py`` and ``net.js``)."""

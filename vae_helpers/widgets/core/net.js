@@ -1,0 +1,150 @@
+// The forward pass of a small network, in plain JavaScript. `layers` is what
+// core/pack.py wrote: kinds, sizes, and where the weights of each begin in `weights`.
+// Everything runs in buffers made once, so that dragging leaves nothing to clean up.
+
+const halves = (() => { // float16 → float32, by a table of all 65,536
+  let table;
+  return () => {
+    if (table) return table;
+    table = new Float32Array(65536);
+    for (let bits = 0; bits < 65536; bits++) {
+      const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+      table[bits] = sign * (exponent === 0 ? fraction * 2 ** -24
+        : exponent === 31 ? (fraction ? NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15));
+    }
+    return table;
+  };
+})();
+
+// `bytes`: a DataView, as anywidget hands a Bytes trait over; little-endian
+function unpackWeights(bytes, format) {
+  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  if (format === "float32") return new Float32Array(buffer);
+  const table = halves();
+  return Float32Array.from(new Uint16Array(buffer), bits => table[bits]);
+}
+
+const ACTIVATIONS = {
+  relu: () => v => v > 0 ? v : 0,
+  leaky_relu: ({ slope }) => v => v > 0 ? v : slope * v,
+  tanh: () => Math.tanh,
+  sigmoid: () => v => 1 / (1 + Math.exp(-v)),
+};
+
+const LAYERS = {
+  linear({ n_in, n_out, weight, bias }, w) {
+    return (x, y) => {
+      for (let o = 0, k = weight; o < n_out; o++) {
+        let sum = w[bias + o];
+        for (let i = 0; i < n_in; i++, k++) sum += w[k] * x[i];
+        y[o] = sum;
+      }
+    };
+  },
+
+  // one number a channel: batch norm that stands behind no layer it could be folded into
+  affine({ channels, size, weight, bias }, w) {
+    return (x, y) => {
+      for (let c = 0, k = 0; c < channels; c++)
+        for (let i = 0; i < size; i++, k++) y[k] = w[weight + c] * x[k] + w[bias + c];
+    };
+  },
+
+  // weights (out, in, kernel, kernel); whole rows at a time, edges cut off beforehand
+  conv({ shape_in, shape_out, kernel, stride, padding, weight, bias }, w) {
+    const [c_in, h_in, w_in] = shape_in, [c_out, h_out, w_out] = shape_out;
+    return (x, y) => {
+      for (let o = 0; o < c_out; o++) {
+        const plane = o * h_out * w_out;
+        y.fill(w[bias + o], plane, plane + h_out * w_out);
+        for (let c = 0; c < c_in; c++)
+          for (let i = 0; i < kernel; i++)
+            for (let j = 0; j < kernel; j++) {
+              const factor = w[weight + ((o * c_in + c) * kernel + i) * kernel + j];
+              const first = Math.max(0, Math.ceil((padding - j) / stride));
+              const last = Math.min(w_out - 1, Math.floor((w_in - 1 + padding - j) / stride));
+              for (let row = 0; row < h_out; row++) {
+                const from = row * stride + i - padding;
+                if (from < 0 || from >= h_in) continue;
+                let a = (c * h_in + from) * w_in + first * stride + j - padding;
+                for (let k = plane + row * w_out + first, end = plane + row * w_out + last; k <= end; k++, a += stride)
+                  y[k] += factor * x[a];
+              }
+            }
+      }
+    };
+  },
+
+  // weights (in, out, kernel, kernel): each input is spread over a kernel of outputs
+  conv_transpose({ shape_in, shape_out, kernel, stride, padding, weight, bias }, w) {
+    const [c_in, h_in, w_in] = shape_in, [c_out, h_out, w_out] = shape_out;
+    return (x, y) => {
+      for (let o = 0; o < c_out; o++) {
+        const plane = o * h_out * w_out;
+        y.fill(w[bias + o], plane, plane + h_out * w_out);
+        for (let c = 0; c < c_in; c++)
+          for (let i = 0; i < kernel; i++)
+            for (let j = 0; j < kernel; j++) {
+              const factor = w[weight + ((c * c_out + o) * kernel + i) * kernel + j];
+              const first = Math.max(0, Math.ceil((padding - j) / stride));
+              const last = Math.min(w_in - 1, Math.floor((w_out - 1 + padding - j) / stride));
+              for (let row = 0; row < h_in; row++) {
+                const to = row * stride + i - padding;
+                if (to < 0 || to >= h_out) continue;
+                let a = (c * h_in + row) * w_in + first;
+                const end = (c * h_in + row) * w_in + last;
+                for (let k = plane + to * w_out + first * stride + j - padding; a <= end; a++, k += stride)
+                  y[k] += factor * x[a];
+              }
+            }
+      }
+    };
+  },
+
+  // nearest neighbour, or bilinear with aligned centres as torch has it by default
+  upsample({ shape_in, shape_out, mode }) {
+    const [channels, h_in, w_in] = shape_in, [, h_out, w_out] = shape_out;
+    const source = (k, n_in, n_out) => {
+      if (mode === "nearest") return [Math.floor(k * n_in / n_out), 0, 0];
+      const at = Math.max(0, (k + 0.5) * n_in / n_out - 0.5), low = Math.floor(at);
+      return [low, at - low, low < n_in - 1 ? 1 : 0];
+    };
+    return (x, y) => {
+      let k = 0;
+      for (let c = 0; c < channels; c++)
+        for (let i = 0; i < h_out; i++) {
+          const [row, down, next] = source(i, h_in, h_out);
+          for (let j = 0; j < w_out; j++, k++) {
+            const [column, right, beside] = source(j, w_in, w_out);
+            const a = (c * h_in + row) * w_in + column, b = a + next * w_in;
+            const upper = x[a] + (right && right * (x[a + beside] - x[a]));
+            const lower = x[b] + (right && right * (x[b + beside] - x[b]));
+            y[k] = upper + (down && down * (lower - upper));
+          }
+        }
+    };
+  },
+};
+
+// `run(x)` gives the last layer's output: a buffer that the next call overwrites.
+class Net {
+  constructor(layers, weights) {
+    this.steps = layers.map(layer => {
+      const y = new Float32Array(layer.length);
+      if (layer.kind in ACTIVATIONS) {
+        const f = ACTIVATIONS[layer.kind](layer);
+        return [(x, y) => { for (let i = 0; i < y.length; i++) y[i] = f(x[i]); }, y];
+      }
+      if (!(layer.kind in LAYERS)) throw new Error(`no layer ${layer.kind} in the browser`);
+      return [LAYERS[layer.kind](layer, weights), y];
+    });
+  }
+
+  run(x) {
+    for (const [step, y] of this.steps) {
+      step(x, y);
+      x = y;
+    }
+    return x;
+  }
+}
