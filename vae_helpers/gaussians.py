@@ -12,9 +12,10 @@ def log_normal(x, mu, logvar):
     """log N(x; μ, diag σ²), summed over the last dimension: (…, d) to (…).
 
     Defined in notebook 02. ``x``, ``mu`` and ``logvar`` broadcast against one another.
-    (Times exp(−log σ²), not over σ²: the gradient of a quotient divides by σ⁴, which float32 rounds to 0 sooner.)
+    (Times exp(−½ log σ²) before the square: neither value nor gradient overflows for very small σ.)
     """
-    return -((math.log(2 * math.pi) + logvar + (x - mu) ** 2 * (-logvar).exp()) / 2).sum(-1)
+    square = ((x - mu) * (-logvar / 2).exp()) ** 2
+    return -((math.log(2 * math.pi) + logvar + square) / 2).sum(-1)
 
 
 def covariance(sigma_1, sigma_2, rho):

@@ -66,8 +66,8 @@ def kl_normal(mu_q, logvar_q, mu_p, logvar_p):
     Derived in notebook 04: ½ Σ (log σ_p² − log σ_q² + (σ_q² + (μ_q − μ_p)²) / σ_p² − 1).
     The order matters: the mean is taken over q.
     """
-    square = (mu_q - mu_p) ** 2 + logvar_q.exp()
-    return ((logvar_p - logvar_q + square * (-logvar_p).exp() - 1) / 2).sum(-1)
+    shift = (mu_q - mu_p) * (-logvar_p / 2).exp()
+    return ((logvar_p - logvar_q + shift**2 + (logvar_q - logvar_p).exp() - 1) / 2).sum(-1)
 
 
 def kl_full(mu_q, cov_q, mu_p, cov_p):
