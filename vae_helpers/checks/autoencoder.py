@@ -3,12 +3,9 @@
 import torch
 from torch import nn
 
+from vae_helpers.checks.parameters import between
 from vae_helpers.checks.verdict import close, exercise, require, tensor
 from vae_helpers.models import Autoencoder
-
-
-def _between(low, high, generator):
-    return int(torch.randint(low, high + 1, (), generator=generator))
 
 
 @exercise("01_conv_size", "You can now read off every shape in a convolutional net before running it.")
@@ -16,7 +13,7 @@ def conv_size(answer, generator):
     """``answer(size, kernel, stride, padding)``: the side of a convolution's output, against torch's own."""
     # the second case divides with a remainder, the others are drawn
     cases = [(28, 3, 1, 1), (28, 3, 2, 1)]
-    cases += [tuple(_between(*r, generator) for r in ((9, 40), (2, 5), (1, 4), (0, 2))) for _ in range(12)]
+    cases += [tuple(between(*r, generator) for r in ((9, 40), (2, 5), (1, 4), (0, 2))) for _ in range(12)]
     true = [nn.Conv2d(1, 1, k, s, p)(torch.zeros(1, 1, n, n)).shape[-1] for n, k, s, p in cases]
     got = [tensor(answer(*case), shape=()).item() for case in cases]
     wrong = [i for i in range(len(cases)) if got[i] != true[i]]
@@ -45,7 +42,7 @@ def conv_size(answer, generator):
 @exercise("01_rmse", "One root, over all pixels of all images, in the pixels' own unit.")
 def rmse(answer, generator):
     """``answer(x_hat, x)`` for two batches (N, C, H, W): the root of the mean squared error, shape ()."""
-    n = _between(3, 8, generator)
+    n = between(3, 8, generator)
     x, x_hat = (torch.rand(n, 1, 12, 12, generator=generator) for _ in range(2))
     # errors that differ from image to image tell a mean of roots from a root of the mean
     # and errors that are not 0 in the mean tell a standard deviation from it
@@ -76,7 +73,7 @@ def rmse(answer, generator):
 @exercise("01_pictures", "A DataLoader can now shuffle and batch your pictures like any others.")
 def pictures(answer, generator):
     """``answer(images, labels)``: a Dataset of (float image (1, H, W) in [0, 1], label) pairs from uint8 images."""
-    n = _between(5, 9, generator)
+    n = between(5, 9, generator)
     images = torch.randint(0, 256, (n, 10, 10), generator=generator, dtype=torch.uint8)
     images[0, 0, 0] = 255
     labels = torch.randperm(n, generator=generator)
@@ -159,7 +156,7 @@ class _Restless(nn.Module):
 @exercise("01_steady_codes", "The same image now gets the same code, whoever asks and in whatever company.")
 def steady_codes(answer, generator):
     """``answer(model, images)``: codes (N, latent_dim) in eval mode, without gradient."""
-    n, side, latent_dim = _between(6, 12, generator), 8, _between(2, 5, generator)
+    n, side, latent_dim = between(6, 12, generator), 8, between(2, 5, generator)
     model = Autoencoder(_Restless(side, latent_dim), nn.Linear(latent_dim, side * side), latent_dim, (1, side, side))
     images = torch.rand(n, 1, side, side, generator=generator)
     with torch.no_grad():
@@ -186,7 +183,7 @@ def steady_codes(answer, generator):
 @exercise("01_nearest_code", "With this ruler you can say how far from all data a point of the plane lies.")
 def nearest_code(answer, generator):
     """``answer(z, codes)`` for points (M, d) and codes (N, d): distance of each point to its nearest code, (M,)."""
-    m, n, d = _between(3, 6, generator), _between(8, 12, generator), _between(2, 4, generator)
+    m, n, d = between(3, 6, generator), between(8, 12, generator), between(2, 4, generator)
     z, codes = torch.randn(m, d, generator=generator), 2 * torch.randn(n, d, generator=generator)
     distances = (z[:, None] - codes[None]).square().sum(2).sqrt()
     true = distances.min(1).values
