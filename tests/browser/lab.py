@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nbformat
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 # All cells stay in the page: JupyterLab otherwise drops those out of sight.
@@ -188,6 +190,13 @@ def open_notebook(page, lab, name):
     page.wait_for_function(in_front, arg=name, timeout=60_000)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
     wait_until_idle(page, 60)
+
+
+def write_notebook(lab, name, sources):
+    """A notebook of these code cells, in the lab's copy of the course."""
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}  # else JupyterLab asks which
+    nbformat.write(nb, lab.course / "notebooks" / name)
 
 
 def wait_until_idle(page, seconds):

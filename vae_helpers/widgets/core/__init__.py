@@ -1,1 +1,1 @@
-"""What the widgets share: networks as the browser runs them (``pack.py`` and ``net.js``)."""
+"""What the widgets share: networks as the browser runs them, a plane, the theme, the keys."""
