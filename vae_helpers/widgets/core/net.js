@@ -31,6 +31,34 @@ const ACTIVATIONS = {
   sigmoid: () => v => 1 / (1 + Math.exp(-v)),
 };
 
+// Each weight carries whole rows between a fine picture and a coarse one, of one pixel for every
+// `stride` of the fine one's: down in a convolution, up in a transposed one. Edges are cut off beforehand.
+function convolve({ shape_in, shape_out, kernel, stride, padding, weight, bias }, w, up) {
+  const [c_in, h_in, w_in] = shape_in, [c_out, h_out, w_out] = shape_out;
+  const [coarse_h, coarse_w, fine_h, fine_w] = up ? [h_in, w_in, h_out, w_out] : [h_out, w_out, h_in, w_in];
+  const [step_x, step_y] = up ? [1, stride] : [stride, 1];
+  return (x, y) => {
+    for (let o = 0; o < c_out; o++) {
+      const to = o * h_out * w_out;
+      y.fill(w[bias + o], to, to + h_out * w_out);
+      for (let c = 0; c < c_in; c++)
+        for (let i = 0; i < kernel; i++)
+          for (let j = 0; j < kernel; j++) {
+            const factor = w[weight + ((up ? c * c_out + o : o * c_in + c) * kernel + i) * kernel + j];
+            const first = Math.max(0, Math.ceil((padding - j) / stride));
+            const last = Math.min(coarse_w - 1, Math.floor((fine_w - 1 + padding - j) / stride));
+            for (let row = 0; row < coarse_h; row++) {
+              const fine_row = row * stride + i - padding;
+              if (fine_row < 0 || fine_row >= fine_h) continue;
+              const coarse = row * coarse_w + first, fine = fine_row * fine_w + first * stride + j - padding;
+              let a = c * h_in * w_in + (up ? coarse : fine), b = to + (up ? fine : coarse);
+              for (let n = last - first; n >= 0; n--, a += step_x, b += step_y) y[b] += factor * x[a];
+            }
+          }
+    }
+  };
+}
+
 const LAYERS = {
   linear({ n_in, n_out, weight, bias }, w) {
     return (x, y) => {
@@ -50,56 +78,8 @@ const LAYERS = {
     };
   },
 
-  // weights (out, in, kernel, kernel); whole rows at a time, edges cut off beforehand
-  conv({ shape_in, shape_out, kernel, stride, padding, weight, bias }, w) {
-    const [c_in, h_in, w_in] = shape_in, [c_out, h_out, w_out] = shape_out;
-    return (x, y) => {
-      for (let o = 0; o < c_out; o++) {
-        const plane = o * h_out * w_out;
-        y.fill(w[bias + o], plane, plane + h_out * w_out);
-        for (let c = 0; c < c_in; c++)
-          for (let i = 0; i < kernel; i++)
-            for (let j = 0; j < kernel; j++) {
-              const factor = w[weight + ((o * c_in + c) * kernel + i) * kernel + j];
-              const first = Math.max(0, Math.ceil((padding - j) / stride));
-              const last = Math.min(w_out - 1, Math.floor((w_in - 1 + padding - j) / stride));
-              for (let row = 0; row < h_out; row++) {
-                const from = row * stride + i - padding;
-                if (from < 0 || from >= h_in) continue;
-                let a = (c * h_in + from) * w_in + first * stride + j - padding;
-                for (let k = plane + row * w_out + first, end = plane + row * w_out + last; k <= end; k++, a += stride)
-                  y[k] += factor * x[a];
-              }
-            }
-      }
-    };
-  },
-
-  // weights (in, out, kernel, kernel): each input is spread over a kernel of outputs
-  conv_transpose({ shape_in, shape_out, kernel, stride, padding, weight, bias }, w) {
-    const [c_in, h_in, w_in] = shape_in, [c_out, h_out, w_out] = shape_out;
-    return (x, y) => {
-      for (let o = 0; o < c_out; o++) {
-        const plane = o * h_out * w_out;
-        y.fill(w[bias + o], plane, plane + h_out * w_out);
-        for (let c = 0; c < c_in; c++)
-          for (let i = 0; i < kernel; i++)
-            for (let j = 0; j < kernel; j++) {
-              const factor = w[weight + ((c * c_out + o) * kernel + i) * kernel + j];
-              const first = Math.max(0, Math.ceil((padding - j) / stride));
-              const last = Math.min(w_in - 1, Math.floor((w_out - 1 + padding - j) / stride));
-              for (let row = 0; row < h_in; row++) {
-                const to = row * stride + i - padding;
-                if (to < 0 || to >= h_out) continue;
-                let a = (c * h_in + row) * w_in + first;
-                const end = (c * h_in + row) * w_in + last;
-                for (let k = plane + to * w_out + first * stride + j - padding; a <= end; a++, k += stride)
-                  y[k] += factor * x[a];
-              }
-            }
-      }
-    };
-  },
+  conv: (layer, w) => convolve(layer, w, false), // weights (out, in, kernel, kernel)
+  conv_transpose: (layer, w) => convolve(layer, w, true), // weights (in, out, kernel, kernel)
 
   // nearest neighbour, or bilinear with aligned centres as torch has it by default
   upsample({ shape_in, shape_out, mode }) {
