@@ -1,20 +1,19 @@
-"""``train_step``, and ``fit`` around it: progress, history, seed, a Stop that keeps all."""
+"""``train_step``, and ``fit`` around it: progress, history, seed, a Stop that keeps all, a thread under a live view."""
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import threading
 import time
+import weakref
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 
 from vae_helpers.data import Split, check_images
-from vae_helpers.files import whole_file
+from vae_helpers.history import History, Run, check_beta, last_losses
 from vae_helpers.losses import bernoulli_nll, kl_to_standard_normal
 
 
@@ -66,61 +65,6 @@ def train_step(model, x, optimizer, loss_fn):
     return loss.detach()
 
 
-@dataclass
-class History:
-    """What happened in a run of ``fit``. Losses are those of ``loss_fn``: nats per image by default.
-
-    ``steps``: the loss of each step, before the step moved the weights.
-    ``train``: for each whole epoch the mean over its images while they were
-    learned from. ``test``: for each whole epoch the mean over the test images
-    afterwards, in eval mode; empty if no test split was given. ``nll``, ``kl``,
-    ``test_nll`` and ``test_kl``: the same means of a VAE's two terms, of which the
-    loss is nll + ``beta`` · kl; empty for other losses.
-    ``steps_per_epoch``: of a whole epoch, since a run that was stopped has more
-    steps than its whole epochs took. ``images``: learned from, repeats counted.
-    ``seconds``: of the whole run. ``interrupted``: by Stop. ``loss_name``,
-    ``batch_size``, ``lr`` and ``seed`` are what ``fit`` was given.
-    """
-
-    steps: list[float] = field(default_factory=list)
-    train: list[float] = field(default_factory=list)
-    test: list[float] = field(default_factory=list)
-    nll: list[float] = field(default_factory=list)
-    kl: list[float] = field(default_factory=list)
-    test_nll: list[float] = field(default_factory=list)
-    test_kl: list[float] = field(default_factory=list)
-    beta: float = 1.0
-    loss_name: str = "reconstruction_loss"
-    batch_size: int = 128
-    lr: float = 1e-3
-    seed: int = 0
-    steps_per_epoch: int = 0
-    images: int = 0
-    seconds: float = 0.0
-    interrupted: bool = False
-
-    def __repr__(self):
-        last = f", last train loss {self.train[-1]:.2f}{_sum(self.nll, self.kl, self.beta, 2)}" if self.train else ""
-        test = f", test {self.test[-1]:.2f}{_sum(self.test_nll, self.test_kl, self.beta, 2)}" if self.test else ""
-        stopped = ", stopped early" if self.interrupted else ""
-        epochs = f"{len(self.train)} epoch{'s' * (len(self.train) != 1)}"
-        return f"History: {epochs}, {len(self.steps)} step{'s' * (len(self.steps) != 1)}{last}{test}{stopped}"
-
-    def save(self, path):
-        """Write as JSON, whole or not at all; return the path."""
-        with whole_file(path) as part:
-            part.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        return Path(path)
-
-    @classmethod
-    def load(cls, path):
-        """Read what ``save`` wrote; ValueError if the file is damaged or something else."""
-        try:
-            return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path} is damaged or no history ({error})") from error
-
-
 def mean_loss(model, split, loss_fn, batch_size=500, device="cpu"):
     """Mean of ``loss_fn`` over all images of ``split``, in its unit: a float.
 
@@ -161,27 +105,48 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, beta=1.0, batch_siz
         global generator is left as it was, so two calls do not disturb each
         other. The same seed, machine and number of threads give the same weights.
     callbacks
-        Each is called as ``callback(model, history)`` after each epoch.
+        Each is called as ``callback(model, history)`` after each epoch. One that
+        has a method ``start`` is *live*: see below.
 
     Stop (Ctrl-C, or the square in JupyterLab) ends the run after the step in
     progress: weights and history are those of the last step, and a line says so.
     ValueError for images that the model cannot take; FloatingPointError, at the
     end of the epoch, if the loss is no longer finite. An error in the middle of
-    a run carries what was recorded until then as its ``history``.
+    a run carries what was recorded until then as its ``history``. RuntimeError if
+    the model is being trained in a thread already.
+
+    With a live callback the run trains in a thread of its own, without a bar, and
+    ``fit`` returns at once. The history fills meanwhile; ``history.wait()`` waits
+    for the end, and raises the error, if one ended the run; if nobody waits, it
+    is printed. The callback may have these methods, which are called in that thread
+    with the ``Run``: ``start(run)``; ``after_step(run)``; ``idle(run)``, when a pause
+    begins, and after each single step in it; ``end(run)``, in any case.
+
+    What these methods draw does not change the run, nor does what is drawn in a
+    pause. But torch's global generator is one for all threads: while the run
+    trains, it and other cells draw from the same numbers, and at its end
+    the generator is put back. So a run in a thread repeats to the bit only if
+    nothing else draws meanwhile, as in ``fit(…).wait()``. For the same reason use
+    the model in other cells in a pause only: it is in eval mode then.
     """
+    if any(run.model is model and not run.finished for run in _in_threads):
+        raise RuntimeError(
+            f"this {type(model).__name__} is being trained already: call wait() on the history of that run, or press "
+            "Stop in its view, then fit again"
+        )
     split, test = _checked(split, model, "split"), test if test is None else _checked(test, model, "test")
     if epochs < 0 or batch_size < 1:
         raise ValueError(f"epochs must be 0 or more and batch_size 1 or more, not {epochs} and {batch_size}")
-    both_terms = loss_fn is None and _gives_mu_and_logvar(model, split)
-    if beta != 1 and both_terms is False:
-        whose = "your loss_fn" if loss_fn else f"the loss of this {type(model).__name__}"
-        raise ValueError(f"beta weighs the KL in the default loss of a VAE; {whose} has no such term (beta={beta:g})")
-    if not (beta >= 0 and math.isfinite(beta)):
-        raise ValueError(f"beta must be 0 or more, and finite, not {beta}")
-    loss_fn = loss_fn or (negative_elbo if both_terms else reconstruction_loss)
+    has_terms = loss_fn is None and _gives_mu_and_logvar(model, split)
+    loss_of = None if has_terms else "your loss_fn" if loss_fn else f"the loss of this {type(model).__name__}"
+    check_beta(beta, None if has_terms is None else loss_of)
+    loss_fn = loss_fn or (negative_elbo if has_terms else reconstruction_loss)
     device, home = torch.device(device), next(model.parameters()).device
     model.to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr, fused=True)
+    if device.type == "cuda":
+        device = next(model.parameters()).device  # with its number: each thread has a current GPU of its own
+    callbacks = list(callbacks)
+    live = [callback for callback in callbacks if callable(getattr(callback, "start", None))]
     history = History(
         loss_name=getattr(loss_fn, "__name__", type(loss_fn).__name__),
         batch_size=batch_size,
@@ -190,70 +155,130 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, beta=1.0, batch_siz
         steps_per_epoch=math.ceil(len(split) / batch_size),
         beta=beta,
     )
-    terms = []
-
-    def loss_with_terms(model, x):
-        nll, kl = elbo_terms(model, x)
-        terms.append(torch.stack([nll, kl]).detach())
-        return nll + beta * kl
-
+    run = Run(model, history, epochs, loss_of)
     order = torch.Generator().manual_seed(seed)
-    bar = _bar(epochs * history.steps_per_epoch, progress)
-    begin = time.perf_counter()
+    plan = _Plan(
+        batches=split.batches(batch_size, shuffle=True, generator=order, device=device),
+        test=test,
+        loss_fn=loss_fn,
+        optimizer=torch.optim.Adam(model.parameters(), lr, fused=True),
+        callbacks=[callback for callback in callbacks if callable(callback) or callback not in live],
+        live=live,
+        device=device,
+        home=home,
+        bar=_bar(run.total_steps, progress and not live),
+    )
+    if live:
+        _in_threads.add(run)
+        run._begin(lambda: _train(run, plan), [lambda one=one: _tell([one], "end", run, device) for one in live])
+        return history
+    _train(run, plan)
+    if history.interrupted:
+        print(run.stopped_where())
+    return history
+
+
+_in_threads = weakref.WeakSet()  # the runs that train in threads, or did
+
+
+@dataclass
+class _Plan:
+    """What ``fit`` was given for one run, checked and made ready."""
+
+    batches: object  # one loop over it is an epoch
+    test: Split | None
+    loss_fn: object
+    optimizer: torch.optim.Optimizer
+    callbacks: list  # called after each epoch
+    live: list  # those with hooks
+    device: torch.device
+    home: torch.device  # where the model was before
+    bar: object
+
+
+def _train(run, plan):
+    """The whole run, in whichever thread. A Stop ends it quietly, an error carries the history."""
+    history, begin = run.history, time.perf_counter()
     try:
-        with stop_after_this_step() as stop, _noise_of_its_own(seed, device), bar:
-            for epoch in range(epochs):
-                model.train()  # each time: a callback may have left it in eval mode
-                losses, sizes = [], []
-                terms.clear()
-                try:
-                    for x in split.batches(batch_size, shuffle=True, generator=order, device=device):
-                        losses.append(train_step(model, x, optimizer, loss_with_terms if both_terms else loss_fn))
-                        sizes.append(len(x))
-                        bar.update()
-                        if stop.is_set() and len(sizes) < history.steps_per_epoch:
-                            raise KeyboardInterrupt
-                finally:
-                    history.steps += torch.stack(losses).tolist() if losses else []
-                    history.images += sum(sizes)
-                losses = history.steps[-len(sizes):]
-                _check_finite(losses, epoch, lr)
-                history.train.append(sum(n * loss for n, loss in zip(sizes, losses)) / sum(sizes))
-                if both_terms:
-                    nll, kl = (torch.tensor(sizes).double() @ torch.stack(terms).cpu().double() / sum(sizes)).tolist()
-                    history.nll.append(nll)
-                    history.kl.append(kl)
-                if test is not None:
-                    _measure(history, model, test, elbo_terms if both_terms else loss_fn, beta, seed, device)
-                bar.set_postfix_str(_figures(history))
-                for callback in callbacks:
-                    callback(model, history)
-                if stop.is_set() and epoch + 1 < epochs:
-                    raise KeyboardInterrupt
+        with stop_after_this_step(run._stop), _noise_of_its_own(history.seed, plan.device), plan.bar:
+            _tell(plan.live, "start", run, plan.device)
+            for epoch in range(run.epochs):
+                _train_epoch(run, plan, epoch)
+                if plan.test is not None:
+                    _measure(run, plan)
+                plan.bar.set_postfix_str(_figures(history))
+                for callback in plan.callbacks:
+                    callback(run.model, history)
     except KeyboardInterrupt:
         history.interrupted = True
-        print(
-            f"Stopped after {len(history.steps)} steps, {len(history.train)} of {epochs} epochs whole: "
-            "weights and history are those of the last step. Call fit again to train on from here."
-        )
     except Exception as error:
         error.history = history
         error.add_note("The losses until then are in the error's `history`.")
         raise
     finally:
-        history.seconds = time.perf_counter() - begin
-        model.to(home).eval()
-    return history
+        history.seconds = time.perf_counter() - begin - run._rested
+        run.model.to(plan.home).eval()
+
+
+def _train_epoch(run, plan, epoch):
+    """The steps of one epoch, then its means. KeyboardInterrupt, between two steps, after a Stop."""
+    model, sizes, terms = run.model, [], ()
+
+    def weighed(model, x):
+        nonlocal terms
+        nll, kl = elbo_terms(model, x)
+        beta = run.beta  # once: a view may change it at any moment
+        terms = nll.detach(), kl.detach(), beta
+        return nll + beta * kl
+
+    loss_fn = weighed if run.has_terms else plan.loss_fn
+    model.train()  # each time: a callback may have left it in eval mode
+    try:
+        for x in plan.batches:
+            if plan.live:
+                _rest_if_paused(run, plan)
+            run._before_step()
+            loss = train_step(model, x, plan.optimizer, loss_fn)
+            run._record(len(x), loss, terms)
+            sizes.append(len(x))
+            plan.bar.update()
+            if plan.live:
+                _tell(plan.live, "after_step", run, plan.device)
+    finally:
+        run._read()
+    _check_finite(run.history.steps[-len(sizes):], epoch, run.history.lr)
+    run._close_epoch(sizes)
+
+
+def _rest_if_paused(run, plan):
+    """Between two steps: rest while the run is paused. In eval mode, for those who look at the model meanwhile."""
+    if run._must_rest():
+        run._read()
+        run.model.eval()
+        with _fork(plan.device):  # the pause's draws are not the run's
+            _tell(plan.live, "idle", run, plan.device)
+            run._rest()
+    if not run.model.training:
+        run.model.train()
+
+
+def _tell(callbacks, name, run, device):
+    """Call that method of each live callback which has it. What it draws does not change the run."""
+    with _fork(device):
+        for callback in callbacks:
+            if hook := getattr(callback, name, None):
+                hook(run)
 
 
 @contextmanager
-def stop_after_this_step():
+def stop_after_this_step(stop=None):
     """Inside, Ctrl-C sets the event that is given instead of breaking a step in the middle.
 
-    A second Ctrl-C breaks at once, in case a step hangs. Python hands signals
-    to the main thread alone: in another thread the event is there, never set.
+    ``stop``: the event to set; None: a new one. A second Ctrl-C breaks at once, in
+    case a step hangs. Python hands signals to the main thread alone: in another
+    thread the event is there, and Ctrl-C never sets it.
     """
-    stop = threading.Event()
+    stop = stop or threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -313,26 +338,32 @@ def _gives_mu_and_logvar(model, split):
 @contextmanager
 def _noise_of_its_own(seed, device):
     """Seed the generators that a run on ``device`` draws from, and no others; put them back afterwards."""
-    gpus = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(gpus, device_type=device.type if gpus else "cuda"):
+    with _fork(device):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
-        elif gpus:
+        elif device.type != "cpu":
             getattr(torch, device.type).manual_seed(seed)
         yield
 
 
-def _measure(history, model, test, loss_fn, beta, seed, device):
-    """Add an epoch's test losses to ``history``: under the same noise each time, and without using up the training's."""
-    with _noise_of_its_own(seed, device):
-        measured = mean_loss(model, test, loss_fn, device=device)
-    if isinstance(measured, list):
+def _fork(device):
+    """Put the generators that a run on ``device`` draws from back afterwards."""
+    gpus = [] if device.type == "cpu" else [device]
+    return torch.random.fork_rng(gpus, device_type=device.type if gpus else "cuda")
+
+
+def _measure(run, plan):
+    """Add an epoch's test losses to the history: under the same noise each time, without using up the training's."""
+    history = run.history
+    with _noise_of_its_own(history.seed, plan.device):
+        measured = mean_loss(run.model, plan.test, elbo_terms if run.has_terms else plan.loss_fn, device=plan.device)
+    if run.has_terms:
         nll, kl = measured
         history.test_nll.append(nll)
         history.test_kl.append(kl)
-        measured = nll + beta * kl
+        measured = nll + history.betas[-1] * kl
     history.test.append(measured)
 
 
@@ -354,11 +385,5 @@ def _bar(total, progress):
 
 
 def _figures(history):
-    test = f", test {history.test[-1]:.1f}{_sum(history.test_nll, history.test_kl, history.beta)}" if history.test else ""
-    return f"train {history.train[-1]:.1f}{_sum(history.nll, history.kl, history.beta)}{test}"
-
-
-def _sum(nll, kl, beta, digits=1):
-    """The two terms of a VAE's last loss, as what the loss is the sum of; nothing for other losses."""
-    weight = "" if beta == 1 else f"{beta:g} · "
-    return f" = {nll[-1]:.{digits}f} nll + {weight}{kl[-1]:.{digits}f} KL" if nll else ""
+    train, test = last_losses(history)
+    return f"train {train}{f', test {test}' if test else ''}"
