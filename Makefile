@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 READY = .venv/.ready
 
-.PHONY: lab test bench update take-news notebooks lock
+.PHONY: lab test bench bench-widgets weights update take-news notebooks lock
 
 # (Jupyter wants to be told that root means it: so it is in containers.)
 lab: $(READY)
@@ -14,6 +14,9 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+bench-widgets: $(READY)
+	$(BIN)/python -m benchmarks.widgets
 
 # A newer version of the course; notebooks that the learner changed are set aside in answers/.
 update:
@@ -28,7 +31,10 @@ take-news:
 	git checkout --quiet HEAD -- notebooks
 	git merge --ff-only
 
-# For authors: run the notebooks and store their outputs; compile the lock anew.
+# For authors: train the shipped networks anew; run the notebooks and store their outputs; compile the lock anew.
+weights: $(READY)
+	$(BIN)/python -m vae_helpers.recipes
+
 notebooks: $(READY)
 	$(BIN)/python tests/notebook_tools.py
 

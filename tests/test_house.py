@@ -28,14 +28,16 @@ FLOORS = {
     "toy": 2,
     "environment": 3,
     "evaluation": 3,
+    "history": 3,
     "plots": 3,
     "training": 4,
     "checks": 5,
+    "recipes": 5,
     "widgets": 5,
 }
 
 # What training needs stays light. (tqdm is not among them: torch itself imports it.)
-LIGHT = ["gaussians", "layers", "losses", "data", "latent", "models", "toy", "training"]
+LIGHT = ["gaussians", "history", "layers", "losses", "data", "latent", "models", "toy", "training"]
 HEAVY = ["IPython", "PIL", "anywidget", "ipywidgets", "matplotlib"]
 HEAVY += ["scipy", "sklearn", "torchinfo", "torchvision"]
 

@@ -30,6 +30,11 @@ def downloads_folder() -> Path:
     return data_folder() / "downloads"
 
 
+def weights_folder() -> Path:
+    """``data/weights/``: the trained networks that the course ships."""
+    return data_folder() / "weights"
+
+
 def answers_folder() -> Path:
     """``answers/``, or ``VAE_ANSWERS``: what the learner wrote; git ignores it."""
     return Path(os.environ.get("VAE_ANSWERS") or root() / "answers").expanduser()

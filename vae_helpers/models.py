@@ -4,11 +4,15 @@
 are the picture. ``decode`` and ``reconstruct`` know the difference.
 """
 
+import json
 from math import prod
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from vae_helpers import weights
+from vae_helpers.files import weights_folder
 from vae_helpers.layers import BAD, Gaussian, Reshape, sample
 
 
@@ -171,6 +175,43 @@ def build(preset, latent_dim=None, as_published=False, shape=(1, 28, 28)):
         encoder = conv_encoder(latent_dim, shape, dropout)
         decoder = conv_decoder(latent_dim, shape, dropout, as_published)
     return Autoencoder(encoder, decoder, latent_dim, shape)
+
+
+def pretrained(name, folder=None):
+    """A trained network that the course ships, by the name of its file: float32, in eval mode.
+
+    ``folder``: where ``name.safetensors`` lies, by default ``data/weights``.
+    ``model.metadata`` is what the file says of itself, a dict of texts: how
+    ``vae_helpers.recipes`` trained it (``preset``, ``dataset``, ``phases``, ``beta`` …)
+    and the scores of these very weights on the test set (``test_elbo`` …).
+
+    ValueError, with the names that there are, for any other; FileNotFoundError
+    if there is none at all; WeightsError if the file is damaged or does not
+    say which network it belongs to. Torch's global generator is left as it was.
+    """
+    folder = weights_folder() if folder is None else Path(folder)
+    names = sorted(path.stem for path in folder.glob("*.safetensors"))
+    if not names:
+        raise FileNotFoundError(
+            f"no trained networks in {folder}: fetch the folder again from the course's repository "
+            "(`git checkout data/weights`), or `make weights` trains them anew"
+        )
+    if name not in names:
+        raise ValueError(f"no trained network {name!r} in {folder}: there are {', '.join(names)}")
+    path = folder / f"{name}.safetensors"
+    metadata = weights.read_metadata(path)
+    try:
+        shape = tuple(json.loads(metadata["shape"]))
+        with torch.random.fork_rng(devices=[]):
+            model = build(metadata["preset"], int(metadata["latent_dim"]), shape=shape)
+    except (KeyError, ValueError, TypeError) as error:
+        raise weights.WeightsError(
+            f"{path} does not say which network it belongs to ({type(error).__name__}: {error}). If you know it, "
+            "build it, and weights.load puts the weights in"
+        ) from error
+    weights.load(model, path)
+    model.metadata = metadata
+    return model.eval()
 
 
 @torch.no_grad()

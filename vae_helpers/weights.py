@@ -46,10 +46,6 @@ def load(model, path):
     if there is no such file; WeightsError, with the reason, if it is damaged,
     a pickle, of another network, or holds NaN.
     """
-    path = Path(path)
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.safetensors")) if path.parent.is_dir() else []
-        raise FileNotFoundError(f"no weights at {path}; in that folder: {', '.join(near) or 'none'}")
     tensors, metadata = _read(path)
     wanted = model.state_dict()
     faults = [f"{name} is missing" for name in wanted if name not in tensors]
@@ -70,8 +66,20 @@ def load(model, path):
     return metadata
 
 
+def read_metadata(path):
+    """The metadata stored in ``path``, a dict of texts: what ``load`` returns, before there is a network.
+
+    FileNotFoundError and WeightsError as with ``load``, but that no weight is looked at.
+    """
+    return _read(path)[1]
+
+
 def _read(path):
     """Tensors and metadata of a safetensors file, or a WeightsError with the reason."""
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.safetensors")) if path.parent.is_dir() else []
+        raise FileNotFoundError(f"no weights at {path}; in that folder: {', '.join(near) or 'none'}")
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
