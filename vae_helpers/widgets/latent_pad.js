@@ -28,15 +28,11 @@ export default widget("Latent pad", async stage => {
     where.textContent = `z = (${round(a)}, ${round(b)})`;
     picture.setAttribute("aria-label", `The picture decoded from ${where.textContent}`);
     plane.draw();
-    stage.say(nearest(a, b));
+    stage.say(where.textContent + nearest(a, b));
   }
   function nearest(a, b) { // for who cannot see the picture: whose codes lie here
-    let best = -1, least = Infinity;
-    for (let i = 0; i < dots.labels.length; i++) {
-      const d = (dots.codes[2 * i] - a) ** 2 + (dots.codes[2 * i + 1] - b) ** 2;
-      if (d < least) [best, least] = [dots.labels[i], d];
-    }
-    return `${where.textContent}${best < 0 ? "" : `; the nearest test code, ${round(Math.sqrt(least))} away, is of class ${dots.classes[best]}`}`;
+    const [best, away] = nearestCode(dots.codes, a, b);
+    return best < 0 ? "" : `; the nearest test code, ${round(away)} away, is of class ${dots.classes[dots.labels[best]]}`;
   }
 
   const manifold = stage.toggle("Map of pictures", stage.get("background") === "manifold",

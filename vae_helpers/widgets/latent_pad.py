@@ -15,6 +15,8 @@ from vae_helpers.widgets.core.base import CourseWidget, module
 from vae_helpers.widgets.core.codes import axes_of, codes_of, points, view_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
 
+NODES = 15  # pictures in a row of the map
+
 
 class LatentPad(CourseWidget):
     """Drag over the latent plane of ``model`` and see each place decoded, in the browser.
@@ -27,7 +29,7 @@ class LatentPad(CourseWidget):
     ``decode(model, torch.tensor([pad.z]))``. Setting it moves the pad.
     """
 
-    _esm = module("codes.js", "latent_pad.js")
+    _esm = module("codes.js", "latent.js", "latent_pad.js")
 
     decoder = traitlets.Instance(Network).tag(sync=True, **widget_serialization)
     shape = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -65,14 +67,25 @@ class LatentPad(CourseWidget):
         return f"LatentPad: latents {self.axes[0]} and {self.axes[1]}, {count}"
 
     def picture(self):
-        fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 4.6), width_ratios=[1.6, 1])
+        fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5))
         if self.labels:
-            labels = torch.tensor(list(self.labels))
-            plots.latent_scatter(points(self.codes), labels, self.classes, ax=left)
+            codes = torch.zeros(len(self.labels), self._model.latent_dim)
+            codes[:, self.axes] = points(self.codes)
+            plots.latent_scatter(codes, torch.tensor(list(self.labels)), self.classes, self.axes, ax=left)
+        for radius in (1, 2, 3) if self.prior else ():
+            plots.ellipse(torch.zeros(2), torch.ones(2), left, radius, color="0.4", linestyle="--", linewidth=1)
         here = [self.z[axis] for axis in self.axes]
         left.plot(*here, "o", color="black", markersize=13, markerfacecolor="none", markeredgewidth=2.5)
-        left.set(xlim=self.view[0], ylim=self.view[1], xlabel=f"$z_{{{self.axes[0]}}}$", title="Drag here in JupyterLab …")
-        z = torch.tensor([self.z], device=next(self._model.parameters()).device)
-        plots.image_grid(decode(self._model, z), 1, "… and see it decoded", right, "decoded picture")
-        plots.alt(left, f"A ring marks z = ({here[0]:.2f}, {here[1]:.2f}), whose decoded picture is shown beside the plane.")
+        left.set(xlim=self.view[0], ylim=self.view[1], title="Codes on the plane")
+        plots.image_grid(self._map(), NODES, "The same plane, decoded", right, "decoded codes")
+        plots.alt(left, f"Rings mark N(0, I) where it is drawn; the bold ring is at z = ({here[0]:.2f}, {here[1]:.2f}).")
         return fig
+
+    def _map(self):
+        """The decoded pictures (NODES², C, H, W) of a grid over the plane, from its top left."""
+        (x0, x1), (y0, y1) = self.view
+        middles = (torch.arange(NODES) + 0.5) / NODES
+        z = torch.tensor(self.z).repeat(NODES**2, 1)
+        z[:, self.axes[0]] = (x0 + middles * (x1 - x0)).repeat(NODES)
+        z[:, self.axes[1]] = (y1 - middles * (y1 - y0)).repeat_interleave(NODES)
+        return decode(self._model, z.to(next(self._model.parameters()).device))

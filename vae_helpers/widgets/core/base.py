@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anywidget
+import matplotlib.pyplot as plt
 
 from vae_helpers import plots
 
@@ -41,7 +42,8 @@ class CourseWidget(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs):
         data, *_ = super()._repr_mimebundle_(**kwargs)
         # outranked by the live view wherever that can be shown
-        figure = self.picture()
-        (shown, how), _ = plots.outputs_of(figure, optimize=False)
-        plots.plt.close(figure)
+        with plt.style.context(plots.STYLE):
+            figure = self.picture()
+            (shown, how), _ = plots.outputs_of(figure, optimize=False)
+        plt.close(figure)
         return data | {"image/png": shown["image/png"]}, how["metadata"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from vae_helpers.data import Split
 from vae_helpers.models import encode
 
 MOST = 2_000  # points: more are slow to draw, and no clearer
@@ -24,6 +25,11 @@ def axes_of(model, axes, widget):
     return axes
 
 
+def as_split(images):
+    """A ``Split``, or images (N, C, H, W) in [0, 1], as a ``Split``; None stays None."""
+    return images if images is None or isinstance(images, Split) else Split.from_tensor(images)
+
+
 def codes_of(model, split, axes, classes=None):
     """What is sent of a split's first images: ``codes`` (float32, N × 2) and ``labels`` (bytes), and ``classes`` (names).
 
@@ -31,6 +37,7 @@ def codes_of(model, split, axes, classes=None):
     """
     if split is None:
         return {"codes": b"", "labels": b"", "classes": []}
+    split = as_split(split)
     split = split.subset(min(len(split), MOST))
     if tuple(split.shape) != tuple(model.shape):
         raise ValueError(f"the split holds images of shape {split.shape}, this model takes {tuple(model.shape)}")

@@ -59,12 +59,13 @@ class Plane {
       return Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 },
         (_, i) => (Math.ceil(low / step) + i) * step);
     };
+    const last = this.wide - 18 - 8 * this.names[0].length;
     const name = v => String(Number(v.toPrecision(6))).replace("-", "−");
     [c.lineWidth, c.strokeStyle, c.fillStyle] = [1, theme.line, theme.ink];
     c.textAlign = "center";
     for (const v of horizontal ? ticks(this.x, this.wide / 50) : []) {
       this.line([[v, this.y[0]], [v, this.y[1]]], theme.line, 1);
-      if (this.px(v) > 16 && this.px(v) < this.wide - 34) c.fillText(name(v), this.px(v), this.high - 5);
+      if (this.px(v) > 16 && this.px(v) < last) c.fillText(name(v), this.px(v), this.high - 5);
     }
     c.textAlign = "left";
     for (const v of vertical ? ticks(this.y, this.high / 40) : []) {
@@ -221,7 +222,7 @@ class Plane {
       clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 }));
   }
 
-  zoom(factor, [x, y] = [(this.x[0] + this.x[1]) / 2, (this.y[0] + this.y[1]) / 2]) {
+  zoom(factor, [x, y] = this.handles[0]?.get() ?? [(this.x[0] + this.x[1]) / 2, (this.y[0] + this.y[1]) / 2]) {
     this.look(this.x.map(v => x + factor * (v - x)), this.y.map(v => y + factor * (v - y)));
   }
 

@@ -1,0 +1,166 @@
+"""One slider for each latent, over a bar of its KL, and the picture that the decoder makes of them all."""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib.pyplot as plt
+import torch
+import traitlets
+from ipywidgets import widget_serialization
+
+from vae_helpers import plots
+from vae_helpers.data import load
+from vae_helpers.losses import kl_per_latent
+from vae_helpers.models import decode, encode
+from vae_helpers.widgets.core.base import CORE, STYLE, CourseWidget, module
+from vae_helpers.widgets.core.codes import MOST, as_split
+from vae_helpers.widgets.core.examples import examples_of, names_of, pictures_of
+from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
+
+DEAD = 0.01  # nats: a latent whose KL is smaller carries nothing
+REACH = 3  # standard deviations that a slider goes to either side
+
+
+class LatentSliders(CourseWidget):
+    """A slider for each latent of ``model``, the one with the largest KL first, and the decoded picture beside them.
+
+    ``split``: whose first 2,000 images give the KL of each latent, in nats, the bar behind
+    its slider, and the examples; by default the test half of ``load()``, if its images fit.
+    An autoencoder has no KL: its bars are the standard deviations of the codes, and its
+    sliders go three of them to either side of the mean code; a VAE's from -3 to 3.
+
+    ``pad.z`` is the code, ``latent_dim`` numbers in the model's own order: in the next
+    cell, ``decode(model, torch.tensor([pad.z]))``. Setting it moves the sliders.
+    """
+
+    _esm = module("examples.js", "latent_sliders.js")
+    _css = STYLE + (CORE.parent / "latent_sliders.css").read_text(encoding="utf-8")
+
+    decoder = traitlets.Instance(Network).tag(sync=True, **widget_serialization)
+    shape = traitlets.List(traitlets.Int()).tag(sync=True)
+    vae = traitlets.Bool().tag(sync=True)
+    order = traitlets.List(traitlets.Int()).tag(sync=True)
+    amounts = traitlets.List(traitlets.Float()).tag(sync=True)
+    dead_below = traitlets.Float(DEAD).tag(sync=True)
+    middle = traitlets.List(traitlets.Float()).tag(sync=True)
+    spread = traitlets.List(traitlets.Float()).tag(sync=True)
+    about = traitlets.Unicode().tag(sync=True)
+    examples = traitlets.Bytes().tag(sync=True)
+    example_codes = traitlets.List().tag(sync=True)
+    example_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    example = traitlets.Int(-1).tag(sync=True, echo_update=False)
+    z = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
+
+    def __init__(self, model, split=None, *, classes=None):
+        split, d, vae = as_split(split), model.latent_dim, is_vae(model)
+        if split is None:
+            split, classes = _default(model, classes)
+        elif tuple(split.shape) != tuple(model.shape):
+            raise ValueError(f"the split holds images of shape {split.shape}, this model takes {tuple(model.shape)}")
+        sent = {"amounts": [], "middle": [0.0] * d, "spread": [1.0] * d}
+        self._count = 0
+        if split is not None:
+            split = split.subset(min(len(split), MOST))
+            which, self._count = examples_of(split), len(split)
+            first = encode(model, split.as_float(which).to(next(model.parameters()).device))
+            sent |= _measured(model, split, vae)
+            sent |= {"examples": pictures_of(split, which), "example_names": names_of(split, which, classes),
+                     "example_codes": [_tidy(code) for code in first]}
+        amounts = torch.tensor(sent["amounts"] or [0.0] * d)
+        self._model = model
+        super().__init__(decoder=decoder_of(model), shape=list(model.shape), vae=vae, about=self._about(vae, sent["amounts"]),
+                         order=amounts.argsort(descending=True, stable=True).tolist(), z=sent["middle"], **sent)
+
+    def _about(self, vae, amounts):
+        if not amounts:
+            bars = "KL of each latent" if vae else "spread of each latent's codes"
+            return f"Give a split whose images fit this model, and bars will show the {bars}."
+        if not vae:
+            return (f"Bar and last number: standard deviation of each latent's codes over {self._count:,} images (an "
+                    f"autoencoder has no KL). Sliders: {REACH} of them to either side of the mean code.")
+        return (f"Bar and last number: KL of each latent in nats, mean over {self._count:,} images, {sum(amounts):.2f} "
+                f"together. Dead: under {DEAD} nats; the picture hardly depends on it.")
+
+    @traitlets.validate("z")
+    def _z_fits(self, proposal):
+        z = [float(v) for v in proposal["value"]]
+        if len(z) != self._model.latent_dim or not all(map(math.isfinite, z)):
+            raise ValueError(f"z is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
+        return z
+
+    @traitlets.validate("example")
+    def _example_exists(self, proposal):
+        if not -1 <= proposal["value"] < len(self.example_names):
+            raise ValueError(f"example is one of {len(self.example_names)}, counted from 0, or -1 for none")
+        return proposal["value"]
+
+    def describe(self):
+        by = f"sorted by {'KL' if self.vae else 'spread'} over {self._count:,} images" if self.amounts else "no split"
+        return f"LatentSliders: {len(self.z)} latent{'s' * (len(self.z) != 1)}, {by}"
+
+    def picture(self):
+        d = len(self.z)
+        fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, max(3.0, 0.5 + 0.24 * d)), width_ratios=[1, 1.5])
+        z = torch.tensor([self.z], device=next(self._model.parameters()).device)
+        plots.image_grid(decode(self._model, z), 1, "decoded, in JupyterLab", left, "decoded picture")
+        most = max(self.amounts, default=0) or 1
+        for row, i in enumerate(self.order):
+            at = 0.5 + (self.z[i] - self.middle[i]) / (2 * REACH * self.spread[i])
+            right.plot([0, 1], [row, row], color="#999999", linewidth=1)
+            if self.amounts:
+                right.barh(row, self.amounts[i] / most, color=plots.PALETTE[0], alpha=0.35, height=0.8)
+                dead = self.vae and self.amounts[i] < DEAD
+                right.text(1.04, row, "dead" if dead else f"{self.amounts[i]:.2f}", va="center", size=9)
+            right.plot(min(1, max(0, at)), row, "o", color="black", markersize=5)
+        right.set(yticks=range(d), yticklabels=[f"$z_{{{i}}}$" for i in self.order], xticks=[], xlim=(-0.03, 1.15),
+                  ylim=(d - 0.5, -0.5), title="as you move these sliders")
+        right.spines[:].set_visible(False)
+        bars = ""
+        if self.amounts:
+            what = "the KL" if self.vae else "the standard deviation of the codes"
+            unit = " nats" if self.vae else ""
+            dead = sum(a < DEAD for a in self.amounts) if self.vae else 0
+            bars = (f", over bars of {what} of each latent, sorted, from {max(self.amounts):.2f} down to "
+                    f"{min(self.amounts):.2f}{unit}{f'; {dead} of them dead' if dead else ''}")
+        plots.alt(right, f"Sliders for {d} latent{'s' * (d != 1)}{bars}.")
+        return fig
+
+
+def _default(model, classes):
+    """The test half of the data set in use and its class names, if its images fit ``model``; else None."""
+    try:
+        data = load()
+    except OSError:  # the one that VAE_DATASET names is not here
+        return None, classes
+    if tuple(data.test.shape) != tuple(model.shape):
+        return None, classes
+    return data.test, classes or data.classes
+
+
+@torch.no_grad()
+def _measured(model, split, vae):
+    """What each latent carries: KL of a VAE, standard deviation of an autoencoder's codes; and where its slider goes."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    try:
+        answers = [model.encoder(x) for x in split.batches(500, device=device)]
+    finally:
+        model.train(was_training)
+    d = model.latent_dim
+    if vae:
+        amounts = torch.cat([kl_per_latent(*answer) for answer in answers]).mean(0)
+        middle, spread = torch.zeros(d), torch.ones(d)
+    else:
+        codes = torch.cat(answers)
+        amounts, middle = codes.std(0, unbiased=False), codes.mean(0)
+        spread = amounts.clamp(min=1e-3)
+    if not (amounts.isfinite().all() and middle.isfinite().all()):
+        raise ValueError("codes of this model are not numbers (NaN or infinite): build and train it anew")
+    return {"amounts": amounts.tolist(), "middle": _tidy(middle), "spread": spread.tolist()}
+
+
+def _tidy(numbers):
+    """Numbers as they stand in the next cell."""
+    return [round(v, 4) for v in numbers.tolist()]
