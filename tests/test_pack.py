@@ -54,6 +54,20 @@ def test_a_gaussian_layer_gives_mu_then_logvar():
     assert np.allclose(numbers[16:], torch.cat([gaussian.mu.bias, gaussian.logvar.bias]).detach())
 
 
+def test_our_layers_are_known_when_a_notebook_defines_them_itself():
+    """Notebooks 01 and 02 define them in a cell, before the package is asked to show them."""
+    import inspect
+
+    space = {"nn": nn, "torch": torch}
+    for layer in (BAD, Gaussian, Reshape):
+        exec(inspect.getsource(layer), space)
+    typed = nn.Sequential(nn.Linear(4, 8), space["Reshape"]((2, 2, 2)), space["BAD"](2), nn.Flatten(), space["Gaussian"](8, 3))
+    ours = nn.Sequential(nn.Linear(4, 8), Reshape((2, 2, 2)), BAD(2), nn.Flatten(), Gaussian(8, 3))
+    ours.load_state_dict(typed.state_dict())
+    assert type(typed[1]) is not Reshape
+    assert pack(typed.eval(), (4,)) == pack(ours.eval(), (4,))
+
+
 def test_packing_leaves_the_model_as_it_was():
     model = build("conv").train()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -39,6 +39,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
 # The notebook in front: its cells, as JupyterLab's own model has them.
 CELLS = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -54,6 +56,12 @@ CELLS = """() => {
 KERNEL_IS_IDLE = """() => {
   const session = window.jupyterapp.shell.currentWidget?.sessionContext?.session;
   return session?.kernel?.status === "idle";
+}"""
+
+IN_KERNEL = """async ([code, value]) => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const asked = { code, user_expressions: { value }, silent: true, store_history: false, stop_on_error: false };
+  return (await kernel.requestExecute(asked).done).content;
 }"""
 
 
@@ -261,6 +269,15 @@ def run_cell_containing(page, text, seconds=60):
     return cells(page)[index]["outputs"]
 
 
+def in_kernel(page, expression, statement=""):
+    """The repr of a Python expression, after a statement; no cell is run, nothing of the page is touched."""
+    reply = page.evaluate(IN_KERNEL, [statement, expression])
+    said = reply["user_expressions"]["value"] if reply["status"] == "ok" else reply
+    if said["status"] != "ok":
+        raise AssertionError(f"{statement or expression}: {said['ename']}: {said['evalue']}")
+    return said["data"]["text/plain"]
+
+
 def _index(page, text):
     found = [cell["index"] for cell in cells(page) if text in cell["source"]]
     if len(found) != 1:
@@ -268,12 +285,13 @@ def _index(page, text):
     return found[0]
 
 
-def wait_for(page, condition, seconds, what):
+def wait_for(page, condition, seconds, what, every=200):
+    """Ask ``condition()`` every so many milliseconds until it holds; AssertionError after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not done after {seconds} s")
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(every)
 
 
 def set_theme(page, theme):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from lab import (
     ROOT,
+    WIDGET_VIEW,
     Heard,
     code,
     errors,
@@ -22,8 +23,6 @@ pytestmark = pytest.mark.browser
 
 NUMBERS = ("00", "01", "02", "03", "04")
 NOTEBOOKS = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if path.name[:2] in NUMBERS]
-
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 FAULT = re.compile("Error displaying widget|Loading widget|model not found|Error rendering output")
 

@@ -8,11 +8,10 @@ from vae_helpers.widgets.latent_pad import LatentPad
 from vae_helpers.widgets.latent_sliders import LatentSliders
 from vae_helpers.widgets.morph import Morph
 from vae_helpers.widgets.prediction import Prediction, predict
-from vae_helpers.widgets.sliders import explore
 from vae_helpers.widgets.training_view import TrainingView
 from vae_helpers.widgets.twin_pads import TwinPads
 
 __all__ = [
     "BoundPlay", "DrawDigit", "GaussianPlay", "KLPlay", "LatentPad", "LatentSliders", "Morph", "Prediction",
-    "TrainingView", "TwinPads", "explore", "predict",
+    "TrainingView", "TwinPads", "predict",
 ]

@@ -16,7 +16,7 @@ from torch import nn
 from vae_helpers.layers import BAD, Gaussian, Reshape
 
 NUMBERS = {"float16": "<f2", "float32": "<f4"}
-NOTHING = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten, nn.Unflatten, Reshape)
+NOTHING = (nn.Dropout, nn.Dropout2d, nn.Identity)
 CAN_RUN = (
     "Linear, Conv2d, ConvTranspose2d, Upsample, BatchNorm1d, BatchNorm2d, ReLU, LeakyReLU, Tanh, Sigmoid, Dropout, "
     "Flatten, Reshape, BAD and Gaussian, in nn.Sequential"
@@ -52,7 +52,7 @@ def pack(module, shape, dtype="float16"):
     for layer in _folded(_leaves(module)):
         if isinstance(layer, _Affine):
             add("affine", shape, layer.scale, layer.shift, channels=len(layer.scale), size=prod(shape[1:]))
-        elif isinstance(layer, Gaussian):
+        elif _is(layer, Gaussian):
             weight = torch.cat([layer.mu.weight, layer.logvar.weight])
             bias = torch.cat([layer.mu.bias, layer.logvar.bias])
             add("linear", (len(weight),), weight, bias, n_in=weight.shape[1], n_out=len(weight))
@@ -78,7 +78,7 @@ def pack(module, shape, dtype="float16"):
             add(type(layer).__name__.lower(), shape)
         elif isinstance(layer, nn.LeakyReLU):
             add("leaky_relu", shape, slope=layer.negative_slope)
-        elif isinstance(layer, (nn.Unflatten, nn.Flatten, Reshape)):
+        elif isinstance(layer, (nn.Unflatten, nn.Flatten)) or _is(layer, Reshape):
             shape = tuple(layer(torch.zeros(1, *shape)).shape[1:])
         elif not isinstance(layer, NOTHING):
             raise _cannot(layer)
@@ -101,11 +101,17 @@ class _Affine:
         self.shift = (norm.bias if norm.affine else 0) - norm.running_mean * self.scale
 
 
+def _is(module, ours):
+    """Whether ``module`` is one of our layers, or the same class typed in a notebook."""
+    parts = {BAD: ("norm", "activation", "dropout"), Gaussian: ("mu", "logvar"), Reshape: ("shape",)}[ours]
+    return type(module).__name__ == ours.__name__ and all(hasattr(module, part) for part in parts)
+
+
 def _leaves(module):
     if isinstance(module, nn.Sequential):
         for child in module:
             yield from _leaves(child)
-    elif isinstance(module, BAD):
+    elif _is(module, BAD):
         for child in (module.norm, module.activation, module.dropout):
             yield from _leaves(child)
     elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):

@@ -11,7 +11,10 @@ class Plane {
     this.redraw = () => stage.frame(this.draw);
     this.draw = () => this.drawNow();
     stage.redraws.add(this.repaint);
-    const sizes = new ResizeObserver(this.repaint);
+    const sizes = new ResizeObserver(([{ contentRect }]) => { // asked for in a frame, the size would cost a layout
+      [this.wide, this.high] = [contentRect.width, contentRect.height];
+      this.repaint();
+    });
     sizes.observe(this.node);
     stage.endings.push(() => sizes.disconnect());
     this.takeHold();
@@ -22,18 +25,15 @@ class Plane {
   px(x) { return (x - this.x[0]) / (this.x[1] - this.x[0]) * this.wide; }
   py(y) { return (this.y[1] - y) / (this.y[1] - this.y[0]) * this.high; }
   at(event) { // where a pointer is, in the units of the axes
-    const box = this.canvas.getBoundingClientRect();
-    const across = (event.clientX - box.left) / box.width, down = (event.clientY - box.top) / box.height;
+    const across = event.offsetX / this.wide, down = event.offsetY / this.high;
     return [this.x[0] + across * (this.x[1] - this.x[0]), this.y[1] - down * (this.y[1] - this.y[0])];
   }
 
   // --- drawing
 
   drawNow() {
-    const scale = devicePixelRatio || 1, box = this.node.getBoundingClientRect();
-    if (!box.width || !box.height) return;
-    [this.wide, this.high] = [box.width, box.height];
-    const [w, h] = [Math.round(box.width * scale), Math.round(box.height * scale)];
+    if (!this.wide || !this.high) return; // not in the page yet
+    const scale = devicePixelRatio || 1, [w, h] = [this.wide, this.high].map(size => Math.round(size * scale));
     if (this.canvas.width !== w || this.canvas.height !== h) {
       for (const canvas of [this.canvas, this.rest]) [canvas.width, canvas.height] = [w, h];
       this.stale = true;
@@ -175,8 +175,7 @@ class Plane {
   }
 
   nearest(event) { // the handle within 24 px of a pointer, or the one that is taken from anywhere
-    const box = this.canvas.getBoundingClientRect();
-    const away = ({ get }) => Math.hypot(this.px(get()[0]) - event.clientX + box.left, this.py(get()[1]) - event.clientY + box.top);
+    const away = ({ get }) => Math.hypot(this.px(get()[0]) - event.offsetX, this.py(get()[1]) - event.offsetY);
     const [first] = [...this.handles].sort((a, b) => away(a) - away(b));
     return first && away(first) < 24 ? first : this.handles.find(handle => handle.anywhere);
   }
@@ -217,9 +216,9 @@ class Plane {
     const [x0, y0] = this.at(before), [x1, y1] = this.at(event), part = other ? 0.5 : 1;
     this.look(this.x.map(v => v + part * (x0 - x1)), this.y.map(v => v + part * (y0 - y1)));
     if (!other) return;
-    const apart = finger => Math.hypot(finger.clientX - other.clientX, finger.clientY - other.clientY);
+    const apart = finger => Math.hypot(finger.offsetX - other.offsetX, finger.offsetY - other.offsetY);
     this.zoom(apart(before) / Math.max(1, apart(event)), this.at({
-      clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 }));
+      offsetX: (event.offsetX + other.offsetX) / 2, offsetY: (event.offsetY + other.offsetY) / 2 }));
   }
 
   zoom(factor, [x, y] = this.handles[0]?.get() ?? [(this.x[0] + this.x[1]) / 2, (this.y[0] + this.y[1]) / 2]) {

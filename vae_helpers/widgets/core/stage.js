@@ -141,9 +141,11 @@ class Stage {
     const output = element("span", { class: "vae-value", "aria-hidden": "true" });
     const node = element("label", { class: "vae-slider" }, element("span", {}, name), input, output);
     node.move = v => {
-      input.value = v;
-      output.textContent = show(Number(v));
-      input.setAttribute("aria-valuetext", show(Number(v)));
+      const text = show(Number(v));
+      if (input.value !== String(v)) input.value = v;
+      if (output.textContent === text) return;
+      output.textContent = text;
+      input.setAttribute("aria-valuetext", text);
     };
     this.listen(input, "input", () => { node.move(input.value); move(Number(input.value)); });
     this.listen(input, "keydown", event => {
