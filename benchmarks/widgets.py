@@ -20,6 +20,7 @@ that follows the pointer.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import itertools
 import json
@@ -75,6 +76,22 @@ widgets.LatentPad(conv, data.test, classes=data.classes)""",
     Timed("KLPlay", "KLPlay", ".vae-plane > canvas"),
     Timed("BoundPlay", "BoundPlay", ".vae-plane > canvas"),
 ]
+
+# Training without a view and under one, in turns: seconds each, the first pair not counted.
+TRAINING = """import time
+from vae_helpers.models import build
+from vae_helpers.training import fit
+
+def seconds(live):
+    torch.manual_seed(0)
+    model = build("vae2")
+    views = [widgets.TrainingView(data.test, classes=data.classes)] * live
+    display(*views)
+    begin = time.perf_counter()
+    fit(model, data.train, epochs=8, callbacks=views, progress=False).wait()
+    return time.perf_counter() - begin
+
+print([[seconds(live) for live in (False, True)] for _ in range(6)][1:])"""
 
 FLOOR = """<body style="margin: 0"><canvas width="340" height="340"></canvas>
 <script>
@@ -234,6 +251,19 @@ def time_one(page, lab, timed, case):
         jupyterlab.wait_until_idle(page, 60)
 
 
+def time_training(page, lab):
+    """How much longer a training takes under a live view that somebody looks at."""
+    jupyterlab.write_notebook(lab, "timed-training.ipynb", [SETUP, TRAINING])
+    jupyterlab.open_notebook(page, lab, "timed-training.ipynb")
+    jupyterlab.run_cell_containing(page, SETUP, seconds=180)
+    outputs = jupyterlab.run_cell_containing(page, TRAINING, seconds=600)
+    pairs = ast.literal_eval([output["text"] for output in outputs if "text" in output][-1])
+    alone, live = (statistics.median(times) for times in zip(*pairs, strict=True))
+    ratios = sorted(b / a - 1 for a, b in pairs)
+    print(f"\nTrainingView: {alone:.2f} s without, {live:.2f} s under it (medians of {len(pairs)}), "
+          f"{statistics.median(ratios):+.0%}; pair by pair from {ratios[0]:+.0%} to {ratios[-1]:+.0%}.")
+
+
 def main(names=()):
     executable = jupyterlab.chromium()
     if executable is None:
@@ -260,6 +290,8 @@ def main(names=()):
                 print(f"{timed.name}: skipped: tests/browser/widget_cases.py has no {timed.case}")
                 continue
             time_one(page, lab, timed, cases[timed.case])
+        if not names or "TrainingView" in names:
+            time_training(page, lab)
 
 
 if __name__ == "__main__":

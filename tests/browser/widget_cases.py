@@ -144,4 +144,20 @@ CASES = [
         keys=Keys("Pen", step=2.0, home=24.0),
         set="drawn.image = data.test.as_float([5])",
     ),
+    Case(
+        name="TrainingView, paused",
+        variable="view",
+        make="""from vae_helpers.models import build
+from vae_helpers.training import fit
+
+view = widgets.TrainingView(data.test, classes=data.classes)
+torch.manual_seed(0)
+history = fit(build("vae2"), data.train.subset(1000), epochs=1000, callbacks=[view])
+view.run.pause()
+view""",
+        state="view.message",
+        mouse=Click("Step"),
+        keys=Keys("β", number="view.beta", step=0.1, home=1.0),
+        set="view.run.step()",
+    ),
 ]

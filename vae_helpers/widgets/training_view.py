@@ -48,6 +48,11 @@ class TrainingView(CourseWidget):
     is_vae = traitlets.Bool().tag(sync=True)
     beta = traitlets.Float(1.0).tag(sync=True, echo_update=False)
 
+    @property
+    def run(self):
+        """The ``Run`` that is shown, with ``pause()``, ``step()``, ``stop()``; None before ``fit`` was given the view."""
+        return self._run
+
     def __init__(self, split, *, classes=None):
         split = as_split(split)
         self._images = split.as_float(slice(CODED))
