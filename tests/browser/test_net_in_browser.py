@@ -9,7 +9,8 @@ from torch import nn
 
 from vae_helpers.data import load
 from vae_helpers.layers import BAD, Gaussian, Reshape
-from vae_helpers.models import PRESETS, build
+from vae_helpers.models import PRESETS, build, pretrained
+from vae_helpers.recipes import RECIPES
 from vae_helpers.training import fit
 from vae_helpers.widgets.core.pack import pack
 
@@ -135,6 +136,21 @@ def test_a_decoder_draws_what_torch_draws(blank, trained, dtype):
     wanted, got = in_torch(decoder, z), in_browser(blank, decoder, z, dtype)
     assert wanted.std() > 0.01  # a picture, not a grey plane
     assert (got - wanted).abs().max() <= TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_shipped_net_rebuilds_what_torch_rebuilds(blank, digits, name, dtype):
+    """Trained to the end: its weights are larger than after one epoch, and so are the errors of float16."""
+    net = pretrained(name)
+    x, decoder = digits[1], nn.Sequential(*net.decoder, nn.Sigmoid())
+    wanted, got = in_torch(net.encoder, x), in_browser(blank, net.encoder, x, dtype)
+    assert ((got - wanted).abs() <= TOLERANCE[dtype] * (1 + wanted.abs())).all()
+    z = wanted[:, : net.latent_dim]
+    assert (in_browser(blank, decoder, z, dtype) - in_torch(decoder, z)).abs().max() <= TOLERANCE[dtype]
+    hidden = decoder[:2]
+    wanted, got = in_torch(hidden, z), in_browser(blank, hidden, z, dtype)
+    assert ((got - wanted).abs() <= TOLERANCE[dtype] * (1 + wanted.abs())).all()
 
 
 def test_float16_is_read_bit_by_bit(blank):
