@@ -1,5 +1,7 @@
 """BoundPlay without a browser: its numbers are the toy's, and what is out of range is named."""
 
+import re
+
 import matplotlib.pyplot as plt
 import pytest
 from scipy import stats
@@ -54,6 +56,9 @@ def test_what_is_set_out_of_range_is_refused(name):
 def test_a_reader_without_a_kernel_sees_a_picture_with_its_text():
     play = BoundPlay(bend=1)
     data, metadata = play._repr_mimebundle_()
-    alt, said = metadata["image/png"]["alt"], [f"{v:.3f}".replace("-", "−") for v in play.split()]
-    assert data["image/png"] and f"log p(x) {said[0]} = ELBO {said[1]} + gap {said[2]}" in alt
+    alt, said = metadata["image/png"]["alt"], play.split()
+    found = re.search(r"log p\(x\) (.*) = ELBO (.*) \+ gap (.*) nats", alt)
+    evidence, bound, gap = (float(text.replace("−", "-")) for text in found.groups())
+    assert data["image/png"] and [evidence, bound] == [round(v, 3) for v in said[:2]]
+    assert gap == pytest.approx(said[2], abs=1.01e-3) and gap == pytest.approx(evidence - bound, abs=1e-9)
     assert not plt.get_fignums()

@@ -1,5 +1,8 @@
 """DrawDigit: what MNIST's makers did to a digit, and what the kernel knows. The drawing itself is tested in browser/."""
 
+import re
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
@@ -9,7 +12,7 @@ from vae_helpers.data import load
 from vae_helpers.data.sets import Split
 from vae_helpers.models import build, encode
 from vae_helpers.plots import alt_of
-from vae_helpers.widgets import DrawDigit
+from vae_helpers.widgets import DrawDigit, draw_digit
 from vae_helpers.widgets.core.examples import examples_of
 from vae_helpers.widgets.draw_digit import centred_as_mnist
 
@@ -98,6 +101,16 @@ def test_a_digit_that_fits_already_is_left_as_it_is():
 def test_what_is_no_ink_is_refused(ink):
     with pytest.raises(ValueError, match=r"ink \(H, W\)"):
         centred_as_mnist(ink)
+
+
+def test_the_pen_draws_strokes_as_wide_as_those_of_the_data():
+    """Of a drawing between a third and three quarters of the page in height, once it is centred; pixels of 28."""
+    script = (Path(draw_digit.__file__).parent / "ink.js").read_text(encoding="utf-8")
+    pen = int(re.search(r"const PEN = (\d+);", script)[1])
+    test = load("pen").test
+    thickness = test.factors[:, test.factor_names.index("thickness")]
+    low, high = thickness.quantile(0.05), thickness.quantile(0.95)
+    assert low < pen * 20 / 210 and pen * 20 / 93 < high
 
 
 # --- examples

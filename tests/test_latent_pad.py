@@ -9,6 +9,7 @@ from torch import nn
 
 from vae_helpers import plots
 from vae_helpers.data import Split, load
+from vae_helpers.layers import Reshape
 from vae_helpers.models import Autoencoder, build, decode, encode, mlp_encoder
 from vae_helpers.widgets import LatentPad
 from vae_helpers.widgets.core.base import CORE
@@ -81,6 +82,8 @@ def test_a_z_that_is_no_code_is_refused(z):
     pad = LatentPad(model())
     with pytest.raises(ValueError, match="a list of 2 numbers"):
         pad.z = z
+    with pytest.raises(ValueError, match="a list of 2 numbers"):
+        pad.set_state({"z": z})  # as the browser would
     assert pad.z == [0.0, 0.0]
 
 
@@ -107,6 +110,30 @@ def test_what_is_displayed_holds_a_picture_with_alt_text(digits):
     other = LatentPad(model("vae"), digits, axes=(3, 7))._repr_mimebundle_()[1]
     assert "plane of latents 3 and 7" in other["image/png"]["alt"]
     assert plots.plt.get_fignums() == before
+
+
+def test_labels_of_any_kind_have_their_names():
+    images = torch.rand(3, 1, 28, 28)
+    pad = LatentPad(model(), Split.from_tensor(images, torch.tensor([300, 302, 300])))
+    assert list(pad.labels) == [0, 1, 0] and pad.classes == ["300", "302"]
+    pad = LatentPad(model(), Split.from_tensor(images, torch.tensor([-1, 4, 4])))
+    assert list(pad.labels) == [0, 1, 1] and pad.classes == ["-1", "4"]
+    for labels in ([0, 1, 3], [-1, 0, 1]):
+        with pytest.raises(ValueError, match="3 names in classes, and labels from"):
+            LatentPad(model(), Split.from_tensor(images, torch.tensor(labels)), classes="abc")
+
+
+@pytest.mark.parametrize("preset", ["vae2", "mlp2"])
+def test_one_image_has_a_view_too(preset):
+    pad = LatentPad(model(preset), torch.rand(1, 1, 28, 28))
+    assert all(high - low >= 1 and low < z < high for (low, high), z in zip(pad.view, pad.z, strict=True))
+
+
+def test_colour_pictures_have_a_pad():
+    net = build("mlp2", shape=(3, 8, 8)).eval()
+    pad = LatentPad(net, torch.rand(4, 3, 8, 8))
+    assert pad.shape == [3, 8, 8] and pad._map().shape == (225, 3, 8, 8)
+    assert "image/png" in pad._repr_mimebundle_()[0]
 
 
 # --- errors
@@ -179,6 +206,35 @@ def test_weights_are_halves_unless_one_is_too_large():
         net.decoder[0].weight[0, 0] = 1e5
     assert decoder_of(net).format == "float32"
     assert len(decoder_of(net).weights) == 4 * sum(p.numel() for p in net.decoder.parameters())
+
+
+def test_a_batch_norm_may_push_a_weight_beyond_a_half():
+    decoder = nn.Sequential(nn.Linear(2, 64), nn.BatchNorm1d(64), Reshape((1, 8, 8))).eval()
+    decoder[1].running_var.fill_(1e-9)
+    nn.init.constant_(decoder[1].weight, 300)
+    assert decoder_of(Autoencoder(mlp_encoder(2, (1, 8, 8)), decoder, 2, (1, 8, 8))).format == "float32"
+
+
+def test_a_network_that_was_closed_is_sent_again():
+    net = model()
+    LatentPad(net).decoder.close()
+    assert LatentPad(net).decoder.comm is not None
+
+
+def test_a_pads_picture_is_of_the_weights_that_were_sent():
+    net = model()
+    pad = LatentPad(net)
+    before = pad._map()
+    with torch.no_grad():
+        net.decoder[0].weight += 1
+    assert torch.equal(pad._map(), before)
+
+
+def test_parts_of_a_model_keep_their_modes():
+    net = model("conv_vae").train()
+    net.encoder[1].norm.eval()
+    LatentPad(net, torch.rand(3, 1, 28, 28))
+    assert net.training and not net.encoder[1].norm.training and net.encoder[1].dropout.training
 
 
 def test_sending_leaves_the_model_as_it_was():

@@ -91,6 +91,7 @@ def test_float16_halves_the_bytes():
         (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), (1, 9, 9), "Conv2d with padding_mode"),
         (nn.Upsample(scale_factor=2, mode="bicubic"), (1, 4, 4), "Upsample with mode 'bicubic'"),
         (nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), (1, 4, 4), "align_corners=True"),
+        (nn.Upsample(scale_factor=1.5), (1, 4, 4), "no whole number"),
         (nn.BatchNorm2d(2, track_running_stats=False), (2, 4, 4), "no eval mode"),
     ],
 )

@@ -1,5 +1,6 @@
 """A live view of a run: what it shows, that it changes nothing, and that the learner's hand is obeyed."""
 
+import json
 import threading
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from vae_helpers.data import load
 from vae_helpers.losses import kl_per_latent
 from vae_helpers.models import build, encode
-from vae_helpers.training import fit
+from vae_helpers.training import fit, negative_elbo
 from vae_helpers.widgets import TrainingView
 
 
@@ -56,7 +57,7 @@ def test_before_the_run_it_shows_the_test_images(digits):
 def test_after_the_run_it_shows_what_the_model_gives(digits):
     net, view = model(), TrainingView(digits[1], classes="abcdefghij")
     history = fit(net, digits[0], 2, callbacks=[view]).wait()
-    assert view.state == "finished" and "10 of 10" in view.message and view.is_vae
+    assert view.state == "finished" and "10 of 10" in view.message and view.has_beta
     x = digits[1].as_float(slice(500))
     with torch.no_grad():
         kl = kl_per_latent(*net.encoder(x)).mean(0)
@@ -160,6 +161,60 @@ def test_one_view_for_one_run_at_a_time(digits):
     history.wait()
     fit(model(), digits[0], 1, callbacks=[view]).wait()  # the next one is welcome
     assert view.state == "finished" and curves(view).shape == (3, 5)
+
+
+def test_a_second_run_shows_nothing_of_the_first(digits):
+    view = TrainingView(digits[1])
+    fit(model("vae"), digits[0], 1, callbacks=[view]).wait()
+    assert len(view.kl) == 20 and view.has_beta
+    fit(model("mlp2"), digits[0], 1, callbacks=[view]).wait()
+    assert view.kl == [] and view.axes == [0, 1] and not view.has_beta
+    assert curves(view).shape == (2, 5)
+
+
+def test_a_vae_with_a_loss_of_its_own_has_bars_and_no_beta(digits):
+    view = TrainingView(digits[1])
+    fit(model(), digits[0], 1, loss_fn=lambda model, x: negative_elbo(model, x), callbacks=[view]).wait()
+    assert len(view.kl) == 2 and not view.has_beta and view.names == ["loss (<lambda>)"]
+
+
+def test_a_run_that_has_left_the_numbers_sends_none_that_json_lacks(digits):
+    net, view = model(), TrainingView(digits[1])
+    with torch.no_grad():
+        net.encoder[1].weight[0, 0] = float("nan")
+    with pytest.raises(FloatingPointError):
+        fit(net, digits[0], 1, callbacks=[view]).wait()
+    assert view.kl == [] and view.cloud == b"" and view.state == "failed"
+    json.dumps({name: value for name, value in view.get_state().items() if isinstance(value, list)}, allow_nan=False)
+
+
+def test_with_one_latent_there_is_no_cloud_and_no_error(digits):
+    view = TrainingView(digits[1])
+    fit(model("vae", latent_dim=1), digits[0], 1, callbacks=[view]).wait()
+    assert view.axes == [] and len(view.kl) == 1 and view.state == "finished"
+
+
+def test_images_of_another_size_are_refused(digits):
+    view = TrainingView(torch.rand(5, 1, 8, 8))
+    with pytest.raises(ValueError, match=r"\(1, 8, 8\), the model takes \(1, 28, 28\)"):
+        fit(model(), digits[0], 1, callbacks=[view]).wait()
+
+
+def test_what_the_browser_asks_for_is_refused_if_it_is_no_beta(digits):
+    view = TrainingView(digits[1])
+    with pytest.raises(ValueError, match="0 or more"):
+        view.set_state({"beta": -1.0})
+    assert view.beta == 1.0
+
+
+def test_its_picture_is_drawn_while_the_training_goes_on(digits):
+    gate, view = Gate(), TrainingView(digits[1])
+    history = fit(model(), digits[0], 1, callbacks=[view, gate])
+    assert gate.there.wait(60)
+    data, metadata = view._repr_mimebundle_()
+    assert "image/png" in data and "rebuilt" in metadata["image/png"]["alt"]
+    gate.go.set()
+    history.wait()
 
 
 def test_a_tensor_will_do_and_bad_pixels_will_not(digits):

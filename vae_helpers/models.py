@@ -5,6 +5,7 @@ are the picture. ``decode`` and ``reconstruct`` know the difference.
 """
 
 import json
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
@@ -212,6 +213,18 @@ def pretrained(name, folder=None):
     weights.load(model, path)
     model.metadata = metadata
     return model.eval()
+
+
+@contextmanager
+def in_eval(model):
+    """Inside, ``model`` is in eval mode; afterwards each of its parts is in the mode it was in, after an error too."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ import torch
 from vae_helpers.data import Split, check_images
 from vae_helpers.history import History, Run, check_beta, last_losses
 from vae_helpers.losses import bernoulli_nll, kl_to_standard_normal
+from vae_helpers.models import in_eval
 
 
 def reconstruction_loss(model, x):
@@ -71,15 +72,12 @@ def mean_loss(model, split, loss_fn, batch_size=500, device="cpu"):
     A list of floats, where ``loss_fn`` gives several numbers, as ``elbo_terms`` does.
     In eval mode, without gradient. ``model`` must be on ``device``.
     """
-    was_training = model.training
-    model.eval()
     total = 0.0
-    with torch.no_grad():
+    with in_eval(model), torch.no_grad():
         for x in split.batches(batch_size, device=device):
             loss = loss_fn(model, x)
             loss = torch.stack(loss) if isinstance(loss, tuple) else loss
             total = total + loss.cpu().double() * len(x)
-    model.train(was_training)
     return (total / len(split)).tolist()
 
 
@@ -323,15 +321,12 @@ def _gives_mu_and_logvar(model, split):
 
     None if the model fails on it.
     """
-    home, was_training = next(model.parameters()).device, model.training
-    model.eval()
+    home = next(model.parameters()).device
     try:
-        with torch.no_grad(), _noise_of_its_own(0, home):
+        with in_eval(model), torch.no_grad(), _noise_of_its_own(0, home):
             output = model(next(iter(split.batches(1, device=home))))
     except Exception:  # the first step meets it again, and there it is told with its history
         return None
-    finally:
-        model.train(was_training)
     return isinstance(output, tuple) and len(output) == 3
 
 

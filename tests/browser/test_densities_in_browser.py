@@ -55,8 +55,19 @@ def test_the_parts_of_the_evidence_are_those_of_the_toy(blank):
         assert parts["prior"] == pytest.approx(closed(case[1:3], (0, 1)), rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.parametrize("digits", [2, 3])
+def test_the_parts_shown_add_up(blank, digits):
+    pairs = blank("return given[0].map(([x, mu, s, bend, noise]) => new ToyAt(x, bend, noise).split(mu, s))"
+                  ".map(parts => [parts, shownParts(parts, given[1])]);", TOYS, digits)
+    for parts, shown in pairs:
+        assert shown == pytest.approx(parts, abs=1.01 * 10**-digits)
+        assert all(round(v, digits) == pytest.approx(v, abs=1e-9) for v in shown.values())
+        assert shown["gap"] >= 0 and shown["evidence"] - shown["gap"] == pytest.approx(shown["bound"], abs=1e-9)
+        assert shown["reconstruction"] - shown["prior"] == pytest.approx(shown["bound"], abs=1e-9)
+
+
 def test_the_posterior_is_that_of_a_line(blank):
-    z = np.linspace(-3, 3, 601).round(2)
+    z = np.linspace(-3, 3, 101)  # between the grid's places too
     got = blank("const toy = new ToyAt(1.5, 0, 0.5); return given[0].map(z => toy.posterior(z));", z.tolist())
     assert got == pytest.approx(stats.norm(1.2, 0.2**0.5).pdf(z), abs=1e-10)
 

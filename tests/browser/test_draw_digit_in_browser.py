@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 WIDGETS = ROOT / "vae_helpers" / "widgets"
 INK = (WIDGETS / "ink.js").read_text(encoding="utf-8")
 CHANCE = (WIDGETS / "examples.js").read_text(encoding="utf-8")
+CLOSE_UP = (WIDGETS / "draw_digit.js").read_text(encoding="utf-8").split("export default")[0]
 JOURNEY = (WIDGETS / "latent_sliders.js").read_text(encoding="utf-8").split("export default")[0]
 
 
@@ -87,3 +88,22 @@ def test_a_journey_sees_both_ends_and_comes_home(blank):
         assert way[0] == way[-1] == pytest.approx(start)
         assert max(way) == pytest.approx(3, abs=0.011) and min(way) == pytest.approx(-3, abs=0.011)
         assert max(abs(b - a) for a, b in zip(way, way[1:])) < 0.0101  # evenly: 12 units in 1,200 steps
+
+
+@pytest.mark.parametrize(
+    ("half", "sigma", "reach", "wanted"),
+    [(0, 0.04, 6, 0.24), (0.24, 0.03, 6, 0.24), (0.24, 0.055, 6, 0.24), (0.24, 0.02, 6, 0.12), (0.24, 0.08, 6, 0.48),
+     (0, 0.04, 3, 0.12), (0, 1e-9, 6, 8 / 160), (0, 5.0, 6, 4)],
+)
+def test_a_close_up_reaches_six_sigma_and_stays_while_it_fits(blank, half, sigma, reach, wanted):
+    got = blank.evaluate("given => {" + CLOSE_UP + " return closeUp(...given); }", [half, sigma, 8, reach])
+    assert got == pytest.approx(wanted)
+
+
+def test_a_page_without_ink_is_blank(blank):
+    run = "() => {" + INK + """
+      const blank = (base, strokes) => Object.getOwnPropertyDescriptor(Page.prototype, "blank").get.call({ base, strokes });
+      const dot = new Float32Array(784).fill(0.5, 9, 10);
+      return [blank(null, []), blank(new Float32Array(784), []), blank(dot, []), blank(null, [1])];
+    }"""
+    assert blank.evaluate(run) == [True, True, False, False]

@@ -127,8 +127,8 @@ def test_the_page_says_what_the_kernel_says(play, page):
     play.root.get_by_role("slider", name="μ of q", exact=True).press("Shift+ArrowRight")
     play.wait("play.mu == 0.5")
     shown = [float(text.replace("−", "-")) for text in play.root.locator("table td").all_inner_texts()]
-    assert shown[:3] == pytest.approx(play.get("play.split()"), abs=6e-4)
-    assert shown[3] - shown[4] == pytest.approx(shown[1], abs=1.6e-3)
+    assert shown[:3] == pytest.approx(play.get("play.split()"), abs=1.1e-3)
+    assert [shown[0] - shown[2], shown[3] - shown[4]] == pytest.approx([shown[1]] * 2, abs=1e-9)  # they add up
 
 
 @kl
@@ -171,3 +171,51 @@ def test_the_draws_come_to_an_end_near_the_grids_value(play, page, way, k):
     assert 0 < error < 0.1 and abs(mean - play.get("play.kl()")[k]) < 5 * error + 1e-3
     shown = play.root.locator("table tr").nth(1 + k).locator("td").nth(1).inner_text()
     assert float(shown) == pytest.approx(play.get("play.kl()")[k], abs=1e-4)
+
+
+@kl
+def test_draw_again_draws_slowly_from_few_to_many(play, page):
+    drawn = play.root.locator(".vae-number", has_text="draws from")
+
+    def count():
+        return int(re.search(r"([\d,]+) draws", drawn.inner_text())[1].replace(",", ""))
+
+    wait_for(page, lambda: count() == 20_000, 4, "after a move they come quickly", every=50)
+    play.press("Draw again")
+    page.wait_for_timeout(1500)
+    early = count()
+    assert 25 <= early < 2_000
+    wait_for(page, lambda: count() > 4 * early, 8, "more draws", every=50)
+    assert count() < 20_000
+    wait_for(page, lambda: count() == 20_000, 15, "the last draws", every=100)
+
+
+@kl
+def test_with_reduced_motion_the_draws_come_at_once(play, page):
+    page.emulate_media(reduced_motion="reduce")
+    try:
+        play.press("Draw again")
+        assert "20,000 draws" in play.root.locator(".vae-number", has_text="draws from").inner_text()
+    finally:
+        page.emulate_media(reduced_motion="no-preference")
+
+
+@pytest.mark.parametrize("play", [("ELBO and gap", "bound"), ("KL in both directions", "kl")], indirect=True,
+                         ids=["bound", "kl"])
+def test_zooming_leaves_the_height_and_fit_brings_the_view_back(play, page):
+    """The foot of the curves stays above the numbers of the axis."""
+    look = """node => {  // the lowest row of which 15 % is drawn on, as the curves' foot is; a sum of all pixels
+      const canvas = node.querySelector("canvas"), { width, height } = canvas;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+      const drawn = y => Array.from({ length: width }, (_, x) => data[4 * (y * width + x) + 3] > 128);
+      let foot = height - 1;
+      while (foot > 0 && drawn(foot).filter(Boolean).length < 0.15 * width) foot--;
+      return [foot, new Int32Array(data.buffer).reduce((sum, pixel) => Math.imul(31, sum) + pixel | 0, 0)];
+    }"""
+    foot, start = play.plane.evaluate(look)
+    play.press("+")
+    wait_for(page, lambda: play.plane.evaluate(look)[1] != start, 5, "zoomed", every=60)
+    page.wait_for_timeout(200)
+    assert foot > 0 and abs(play.plane.evaluate(look)[0] - foot) <= 1
+    play.press("Fit")
+    wait_for(page, lambda: play.plane.evaluate(look)[1] == start, 5, "as before", every=60)

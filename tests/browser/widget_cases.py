@@ -141,7 +141,7 @@ CASES = [
         make="drawn = widgets.DrawDigit(vae2, data.test, classes=data.classes)\ndrawn",
         state="drawn.mu",
         mouse=Drag((0.2, 0.2), (0.6, 0.8), on=".vae-page"),
-        keys=Keys("Pen", step=2.0, home=24.0),
+        keys=Keys("Pen", step=2.0, home=18.0),
         set="drawn.image = data.test.as_float([5])",
     ),
     Case(
@@ -153,6 +153,8 @@ from vae_helpers.training import fit
 view = widgets.TrainingView(data.test, classes=data.classes)
 torch.manual_seed(0)
 history = fit(build("vae2"), data.train.subset(1000), epochs=1000, callbacks=[view])
+while view.run is None:  # the training's thread has not come so far yet
+    pass
 view.run.pause()
 view""",
         state="view.message",

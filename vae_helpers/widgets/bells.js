@@ -1,5 +1,4 @@
 // What GaussianPlay, BoundPlay and KLPlay have in common: handles for mu and sigma, and areas in colour.
-const tidy = v => Math.round(v * 1e4) / 1e4; // as it will stand in the next cell
 const within = (v, [low, high]) => Math.min(high, Math.max(low, v));
 
 // A ring at mu + sigma. `at()`: where it stands; `base()`: mu on its axis; `set(sigma)`; `home`: sigma;
@@ -42,6 +41,18 @@ function fitHeight(plane, top) {
   plane.stale = true;
 }
 
+// A plane whose view moves along z only, and with it that of others under it: height is for fitHeight
+function onlyAcross(plane, ...below) {
+  plane.look = ([low, high]) => {
+    const size = (high - low) / (plane.home.x[1] - plane.home.x[0]);
+    if (!(size > 0.02 && size < 4)) return;
+    for (const each of [plane, ...below]) {
+      each.x = [low, high];
+      each.repaint();
+    }
+  };
+}
+
 const across = (plane, f, n = 280) => Array.from({ length: n + 1 }, (_, i) => {
   const z = plane.x[0] + (plane.x[1] - plane.x[0]) * i / n;
   return [z, f(z)];
@@ -49,18 +60,20 @@ const across = (plane, f, n = 280) => Array.from({ length: n + 1 }, (_, i) => {
 
 const seeThrough = (colour, alpha) => `${colour}${Math.round(alpha * 255).toString(16).padStart(2, "0")}`;
 
-// planes under one another
+// planes, or what else has a node, under one another
 const column = (...planes) => element("div", { style: "flex:1 1 300px;min-width:0;max-width:520px;display:grid;gap:6px" },
   ...planes.map(({ node }) => node));
 
 // strokes across what an area shows: told apart without its colour
 function hatch(plane, colour) {
+  if (plane.hatched?.colour === colour) return plane.hatched.pattern;
   const tile = element("canvas", { width: 8, height: 8 }), c = tile.getContext("2d");
   [c.strokeStyle, c.lineWidth] = [colour, 1.8];
   c.beginPath();
   for (const k of [-8, 0, 8]) { c.moveTo(k - 1, 9); c.lineTo(k + 9, -1); }
   c.stroke();
-  return plane.c.createPattern(tile, "repeat");
+  plane.hatched = { colour, pattern: plane.c.createPattern(tile, "repeat") };
+  return plane.hatched.pattern;
 }
 
 // a plane to look at: nothing to take hold of, and the page scrolls under a finger; it stays high enough to be read
@@ -76,6 +89,7 @@ const inkOn = colour => luminance(colour) > 0.179 ? "#000" : "#fff";
 // a word at a place, moved by so many pixels, on paper so that lines do not run through it
 function note(plane, words, x, y, colour, [right, up] = [0, 0]) {
   const { c, stage } = plane, wide = c.measureText(words).width;
+  if (plane.px(x) < -1 || plane.px(x) > plane.wide + 1) return; // of something out of view
   const left = within(plane.px(x) + right - wide / 2, [3, plane.wide - wide - 3]), base = plane.py(y) - up;
   c.globalAlpha = 0.8;
   c.fillStyle = stage.theme.paper;

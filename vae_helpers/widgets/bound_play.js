@@ -5,7 +5,7 @@ export default widget("ELBO and gap", stage => {
   const home = stage.get("home");
   let [x, bend, mu, sigma] = state(), toy = new ToyAt(x, bend, noise), parts = toy.split(mu, sigma);
   const blue = () => classColour(0, stage), orange = () => classColour(1, stage), q = z => gaussDensity(z, mu, sigma);
-  const posterior = z => Math.abs(z) < 20 ? toy.posterior(z) : 0;
+  const posterior = z => toy.posterior(z);
 
   const plane = new Plane(stage, { label: "q and the posterior", x: ends, y: [-0.1, 1.2], names: ["z", ""],
     aspect: 1.75, width: 520, under() { plane.axes({ vertical: false }); }, over() {
@@ -24,32 +24,45 @@ export default widget("ELBO and gap", stage => {
   bell(plane, { name: "q", anywhere: true, get: () => [mu, sigma], density: q, home: [home.mu, home.sigma_q],
     mu: MU, sigma: SIGMA, colour: blue, set: ([m, s]) => stage.set({ mu: m, sigma_q: s }) });
 
-  // the bar: from a floor well below up to log p(x); it is all in nats
-  const bar = new Plane(stage, { label: "", x: [-6, 0.3], y: [0, 1], names: ["nats", ""], aspect: 5, width: 520,
+  onlyAcross(plane);
+
+  // the bar comes from minus infinity, fading in at the left edge, up to log p(x); it is all in nats
+  const bar = new Plane(stage, { label: "", x: [-6, 0.3], y: [0, 1], names: ["nats", ""], aspect: 4.7, width: 520,
     under() { bar.axes({ vertical: false }); }, over() {
-      const { c } = bar, { evidence, bound } = parts, at = [bar.px(bar.x[0]), bar.px(bound), bar.px(evidence)];
-      const [up, high] = [bar.py(0.72), bar.py(0.3) - bar.py(0.72)];
-      c.fillStyle = blue();
-      c.fillRect(at[0], up, at[1] - at[0], high);
-      [c.fillStyle, c.textAlign] = [inkOn(blue()), "left"];
-      c.font = "bold 13px system-ui, sans-serif";
-      c.fillText("ELBO", at[0] + 8, up + high / 2 + 5);
-      for (const fill of [seeThrough(orange(), 0.45), hatch(bar, orange())]) {
+      const { c } = bar, { evidence, bound } = parts, { ink, paper } = stage.theme;
+      const [end, last, up, high] = [bar.px(bound), bar.px(evidence), 21, bar.high - 62];
+      const [low, shown] = [bar.high - 26, shownParts(parts, 2)];
+      c.fillStyle = c.createLinearGradient(0, 0, Math.min(70, end), 0);
+      c.fillStyle.addColorStop(0, seeThrough(blue(), 0));
+      c.fillStyle.addColorStop(1, blue());
+      c.fillRect(0, up, end, high);
+      for (const fill of [paper, seeThrough(orange(), 0.45), hatch(bar, orange())]) {
         c.fillStyle = fill;
-        c.fillRect(at[1], up, at[2] - at[1], high);
+        c.fillRect(end, up, last - end, high);
       }
-      bar.line([[evidence, 0.2], [evidence, 0.8]], stage.theme.ink, 3);
-      c.font = "12px system-ui, sans-serif";
-      note(bar, "log p(x)", evidence, 0.8, stage.theme.ink, [0, 5]);
-      if (at[2] - at[1] > 36) note(bar, "gap", (bound + evidence) / 2, 0.5, stage.theme.ink, [0, -5]);
+      [c.strokeStyle, c.lineWidth] = [ink, 3];
+      c.beginPath();
+      for (const [at, from, to] of [[end, up, up + high + 4], [last, up - 4, up + high]]) {
+        c.moveTo(at, from);
+        c.lineTo(at, to);
+      }
+      c.stroke();
+      const label = (words, at, base, colour) => { // ends where its part of the bar does
+        note(bar, words, bar.x[0] + (bar.x[1] - bar.x[0]) * at / bar.wide, bar.y[0], colour,
+          [-c.measureText(words).width / 2 + 2, bar.high - base]);
+      };
+      label(`ELBO ${round(shown.bound)}`, end, low, ink);
+      label(`log p(x) ${round(shown.evidence)}`, last, 14, ink);
+      const gap = `gap ${round(shown.gap)}`, room = last - end - c.measureText(gap).width;
+      if (room > 12) label(gap, last - room / 2, up + high / 2 + 4, ink);
+      [c.fillStyle, c.textAlign] = [ink, "left"];
+      c.fillText("← −∞", 5, up + high / 2 + 4);
     } });
-  onlyShown(bar, 84);
-  function fitBar() { // the floor stays while it can, so that log p(x) stands still
-    const floors = [-6, -12, -25, -50, -100, -250, -500, -1e3, -2500, -5e3, -1e4, -1e5];
-    const floor = floors.find(v => v < 1.2 * parts.bound - 1) ?? -1e6;
-    const ceiling = Math.max(-0.05 * floor, parts.evidence + 0.3);
-    if (bar.x[0] === floor && bar.x[1] === ceiling) return;
-    bar.x = [floor, ceiling];
+  onlyShown(bar, 100);
+  function fitBar() { // few floors, far apart, so that log p(x) stands still
+    const floor = [-6, -30, -150, -750].find(v => v < 1.2 * parts.bound - 1) ?? -4000;
+    if (bar.x[0] === floor) return;
+    bar.x = [floor, -0.05 * floor];
     bar.stale = true;
   }
 
@@ -75,12 +88,13 @@ export default widget("ELBO and gap", stage => {
     [x, bend, mu, sigma] = state();
     if (x !== before[0] || bend !== before[1]) toy = new ToyAt(x, bend, noise);
     parts = toy.split(mu, sigma);
-    for (const [name, { number }] of Object.entries(rows)) number.textContent = round(parts[name], 3);
+    const shown = shownParts(parts, 3), short = shownParts(parts, 2);
+    for (const [name, { number }] of Object.entries(rows)) number.textContent = round(shown[name], 3);
     where.textContent = `q = N(${round(mu)}, ${round(sigma)}²)`;
-    const said = `log p(x) ${round(parts.evidence)} is ELBO ${round(parts.bound)} plus gap ${round(parts.gap)} nats`;
+    const said = `log p(x) ${round(short.evidence)} is ELBO ${round(short.bound)} plus gap ${round(short.gap)} nats`;
     bar.node.setAttribute("aria-label", `Bar: ${said}`);
     for (const [name, slider] of Object.entries(sliders)) slider.move(stage.get(name));
-    fitHeight(plane, Math.max(0.4, q(mu), ...across(plane, posterior).map(([, p]) => p)));
+    fitHeight(plane, Math.max(0.4, q(mu), ...across({ x: ends }, posterior).map(([, p]) => p)));
     fitBar();
     plane.draw();
     bar.draw();
@@ -91,7 +105,7 @@ export default widget("ELBO and gap", stage => {
     element("table", {}, element("caption", { class: "vae-unseen" }, "The parts, in nats"),
       ...Object.values(rows).map(({ node }) => node)),
     sliders.bend, sliders.x,
-    element("div", { class: "vae-row" }, stage.button("Best q", () => {
+    element("div", { class: "vae-row" }, plane.zoomers(), stage.button("Best q", () => {
       const [m, s] = toy.best({ mu: MU, sigma: SIGMA });
       stage.set({ mu: tidy(m), sigma_q: tidy(s) });
     }, "The Gaussian with the least gap, and so the greatest ELBO"),

@@ -66,15 +66,21 @@ class BoundPlay(CourseWidget):
         for z, fill in ((self.mu, blue), (self.mu + self.sigma_q, "white")):
             left.plot(z, log_gauss(z, self.mu, self.sigma_q).exp(), "o", color=blue, markerfacecolor=fill,
                       markersize=9, markeredgewidth=2)
-        title = f"log p(x) {log_evidence:.3f} = ELBO {bound:.3f} + gap {gap:.3f}".replace("-", "−")
+        shown = round(log_evidence, 3), round(bound, 3)  # and their difference, so that what is written adds up
+        title = f"log p(x) {shown[0]:.3f} = ELBO {shown[1]:.3f} + gap {shown[0] - shown[1]:.3f}".replace("-", "−")
         left.set(xlabel="$z$", ylim=(0, None), title=title)
         left.legend(loc="upper left")
         floor = min(-6, 1.2 * bound - 1)
-        right.bar([0], [bound - floor], bottom=floor)
+        fade = 0.3 * (bound - floor)  # it comes from minus infinity
+        right.bar([0], [bound - floor - fade], bottom=floor + fade)
+        for k in range(12):
+            right.bar([0], [fade / 12], bottom=floor + k * fade / 12, color=blue, alpha=k / 12, linewidth=0)
         right.bar([0], [gap], bottom=bound, color=plots.PALETTE[1], hatch="///", edgecolor="white", linewidth=0)
         right.axhline(log_evidence, color="black")
-        right.text(0, (bound + floor) / 2, "ELBO", color="white", weight="bold", ha="center", va="center")
-        right.set(ylim=(floor, max(0, log_evidence + 0.1)), xlim=(-0.7, 0.7), xticks=[], ylabel="nats",
+        right.text(0, floor, "↓ −∞", ha="center", va="bottom")
+        for name, value, side in (("ELBO", bound, "top"), ("log p(x)", log_evidence, "bottom")):
+            right.text(0.5, value, f"{name}\n{value:.2f}".replace("-", "−"), va=side)
+        right.set(ylim=(floor, max(0, log_evidence + 0.1)), xlim=(-0.7, 1.5), xticks=[], ylabel="nats",
                   title="ELBO and gap")
         plots.alt(left, f"q = N({self.mu:.2f}, {self.sigma_q:.2f}²) over the posterior of x = {self.x:g} "
                         f"at bend {self.bend:g}, "

@@ -20,20 +20,38 @@ function drawCodes(plane, { codes, labels, classes }) {
     middles.get(labels[i]).forEach((list, axis) => list.push(codes[2 * i + axis]));
   }
   plane.c.globalAlpha = 1;
+  if (classes.length < 2) return;
   const median = list => list.sort((a, b) => a - b)[list.length >> 1];
-  if (classes.length > 1) for (const [label, lists] of middles) nameTag(plane, classes[label], ...lists.map(median), classColour(label, plane.stage));
+  const tags = [...middles].map(([label, [x, y]]) => ({ name: classes[label], colour: classColour(label, plane.stage),
+    x: plane.px(median(x)), y: plane.py(median(y)), wide: plane.c.measureText(classes[label]).width + 8, high: 18 }));
+  moveApart(tags);
+  for (const tag of tags) nameTag(plane, tag);
+}
+
+// push boxes (middle x, y; wide, high) apart where they lie on one another, the shorter way
+function moveApart(boxes) {
+  for (let round = 0, moved = true; moved && round < 40; round++) {
+    moved = false;
+    boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
+      const across = (a.wide + b.wide) / 2 - Math.abs(a.x - b.x), down = (a.high + b.high) / 2 - Math.abs(a.y - b.y);
+      if (across <= 0 || down <= 0) return;
+      const axis = across < down ? "x" : "y", by = (Math.min(across, down) + 1) / 2 * (a[axis] < b[axis] ? -1 : 1);
+      a[axis] += by;
+      b[axis] -= by;
+      moved = true;
+    }));
+  }
 }
 
 // a class's name on its colour, black or white by the contrast of WCAG
-function nameTag(plane, name, x, y, colour) {
-  const { c } = plane, wide = c.measureText(name).width + 8;
+function nameTag({ c }, { name, colour, x, y, wide, high }) {
   c.fillStyle = colour;
-  c.fillRect(plane.px(x) - wide / 2, plane.py(y) - 9, wide, 18);
+  c.fillRect(x - wide / 2, y - high / 2, wide, high);
   [c.strokeStyle, c.lineWidth] = ["#fff", 1];
-  c.strokeRect(plane.px(x) - wide / 2, plane.py(y) - 9, wide, 18);
+  c.strokeRect(x - wide / 2, y - high / 2, wide, high);
   c.fillStyle = luminance(colour) > 0.179 ? "#000" : "#fff";
   c.textAlign = "center";
-  c.fillText(name, plane.px(x), plane.py(y) + 4);
+  c.fillText(name, x, y + 4);
 }
 
 // one, two and three standard deviations of N(0, I)
@@ -47,15 +65,15 @@ function drawPrior(plane) {
 // The plane tiled with decoded pictures, a few a frame so that the hand is never kept waiting.
 // `decode(x, y)` → pixels; one tile is `side` pixels of the picture's own size wide.
 class Map2D {
-  constructor(stage, plane, shape, decode, nodes = 15) {
-    Object.assign(this, { stage, plane, decode, nodes, tile: document.createElement("canvas"), sheet: document.createElement("canvas") });
+  constructor(stage, plane, shape, decode, { nodes = 15, others = () => "" } = {}) { // `others`: what else it hangs on
+    Object.assign(this, { stage, plane, decode, nodes, others, tile: document.createElement("canvas"), sheet: document.createElement("canvas") });
     this.image = stage.picture(shape, "");
     [this.sheet.width, this.sheet.height] = [nodes * shape[2], nodes * shape[1]];
     this.shape = shape;
   }
 
   draw() { // as far as it has come
-    const key = [...this.plane.x, ...this.plane.y].join();
+    const key = [...this.plane.x, ...this.plane.y, this.others()].join();
     if (key !== this.key) [this.key, this.done] = [key, 0];
     this.plane.c.imageSmoothingEnabled = true;
     if (this.done) this.plane.c.drawImage(this.sheet, 0, 0, this.plane.wide, this.plane.high);

@@ -24,13 +24,14 @@ class ToyAt {
 
   constructor(x, bend, sigma) {
     const { grid } = ToyAt;
+    this.joined = z => logGauss(z, 0, 1) + logGauss(x, (1 - bend) * z + bend * z * z, sigma); // log p(x, z)
     this.likelihood = grid.map(z => logGauss(x, (1 - bend) * z + bend * z * z, sigma));
     this.joint = grid.map((z, i) => logGauss(z, 0, 1) + this.likelihood[i]);
     this.evidence = Math.log(trapezoid(this.joint.map(Math.exp)));
   }
 
-  posterior(z) { // at a place of the grid
-    return Math.exp(this.joint[Math.round((z + 20) / STEP)] - this.evidence);
+  posterior(z) {
+    return Math.exp(this.joined(z) - this.evidence);
   }
 
   // log p(x), ELBO and KL(q ‖ posterior), each by its own integral; and the ELBO's two terms
@@ -49,6 +50,13 @@ class ToyAt {
   best(limits) { // [mu, sigma] of the least gap
     return least((mu, sigma) => this.split(mu, sigma).gap, limits);
   }
+}
+
+// The parts of a split as numbers to show, so rounded that they add up: evidence = bound + gap,
+// bound = reconstruction − prior
+function shownParts({ evidence, bound, prior }, digits) {
+  const [e, b, p] = [evidence, bound, prior].map(v => Number(v.toFixed(digits)));
+  return { evidence: e, bound: b, gap: e - b, reconstruction: b + p, prior: p };
 }
 
 // A density p of one or more humps, and both of its divergences from any q

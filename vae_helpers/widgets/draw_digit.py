@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import matplotlib.pyplot as plt
@@ -16,6 +17,7 @@ from vae_helpers.widgets.core.base import CORE, STYLE, CourseWidget, module
 from vae_helpers.widgets.core.codes import as_split, axes_of, codes_of, points, view_of
 from vae_helpers.widgets.core.examples import examples_of, names_of, pictures_of
 from vae_helpers.widgets.core.network import Network, decoder_of, encoder_of, is_vae
+from vae_helpers.widgets.ranges import BadValue
 
 SHAPE = (1, 28, 28)
 FIELD, BOX, CENTRE = 28, 20, 14  # MNIST's page, the box of its digits, and the pixel of their centre of mass
@@ -100,7 +102,7 @@ class DrawDigit(CourseWidget):
         split, axes = as_split(split), axes_of(model, None if model.latent_dim < 2 else axes, "DrawDigit")
         sent = codes_of(model, split, axes, classes)
         vae, which = is_vae(model), examples_of(split)
-        self._model = model
+        self._model = copy.deepcopy(model).eval()  # as it is sent, whatever becomes of it
         first = split.as_float(which[:1])
         super().__init__(encoder=encoder_of(model), decoder=decoder_of(model), vae=vae, axes=axes,
                          view=view_of(sent["codes"], vae), examples=pictures_of(split, which),
@@ -125,10 +127,7 @@ class DrawDigit(CourseWidget):
     @torch.no_grad()
     def _given(self, image):
         """The traits that say what the encoder is given, and what it answers."""
-        was_training = self._model.training
-        self._model.eval()
         answer = self._model.encoder(image.to(next(self._model.parameters()).device))
-        self._model.train(was_training)
         mu, logvar = answer if isinstance(answer, tuple) else (answer, None)
         return {"drawing": image.numpy().astype("<f4").tobytes(), "mu": _tidy(mu),
                 "logvar": [] if logvar is None else _tidy(logvar)}
@@ -136,7 +135,7 @@ class DrawDigit(CourseWidget):
     @traitlets.validate("drawing")
     def _drawing_fits(self, proposal):
         if len(proposal["value"]) != 4 * math.prod(SHAPE):
-            raise ValueError("drawing holds the bytes of 28×28 float32; set a picture by `image`")
+            raise BadValue("drawing holds the bytes of 28×28 float32; set a picture by `image`")
         return proposal["value"]
 
     def describe(self):

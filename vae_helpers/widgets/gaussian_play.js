@@ -44,7 +44,21 @@ export default widget("Gaussian cloud", stage => {
       points(plane, z, now.mu);
       plane.ellipse(now.mu, now.cov, 1, stage.theme.ink, 1.6);
       plane.ellipse(now.mu, now.cov, 2, stage.theme.ink, 1.6, [6, 4]);
+      reach();
+      note(plane, "solid: one σ, dashed: two", plane.x[1], plane.y[1], stage.theme.ink, [0, -15]);
     } });
+  function reach() { // an arm from mu to each rim, and from there to where the ellipse reaches as far
+    const { mu: [m1, m2], sigma: [s1, s2], rho } = now, { accent } = stage.theme;
+    for (const rimAt of [[m1 + s1, m2], [m1, m2 + s2]]) {
+      plane.line([now.mu, rimAt], accent, 1.5);
+      plane.line([rimAt, [m1 + (rimAt[1] === m2 ? s1 : rho * s1), m2 + (rimAt[1] === m2 ? rho * s2 : s2)]],
+        accent, 1.5, { dash: [2, 3] });
+    }
+    plane.c.font = "bold 14px system-ui, sans-serif";
+    note(plane, "σ₁", m1 + s1, m2, accent, [18, rho > 0 ? -14 : 8]);
+    note(plane, "σ₂", m1, m2 + s2, accent, [rho > 0 ? -18 : 18, 6]);
+    plane.c.font = "12px system-ui, sans-serif";
+  }
   const dicePlane = new Plane(stage, { label: "", x: [-3.6, 3.6], y: [-3.6, 3.6], names: ["ε₁", "ε₂"], width: 210,
     under() { dicePlane.axes(); drawPrior(dicePlane); }, over: () => points(dicePlane, eps, [0, 0]) });
   onlyShown(dicePlane, 160);

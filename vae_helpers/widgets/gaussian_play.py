@@ -101,6 +101,12 @@ class GaussianPlay(CourseWidget):
         for radius in (1, 2, 3):
             plots.ellipse(torch.zeros(2), torch.eye(2), right, radius, color="#888888", linewidth=1, linestyle="--")
         left.plot(*self.mu, "o", color="black", markersize=7)
+        blue, (m1, m2), (s1, s2) = plots.PALETTE[0], self.mu, self.sigma
+        for name, x, y, moved in (("$σ_1$", m1 + s1, m2, (8, -14)), ("$σ_2$", m1, m2 + s2, (-20, 6))):
+            left.plot([m1, x], [m2, y], color=blue, linewidth=1.5)
+            left.plot(x, y, "o", color=blue, markerfacecolor="white", markersize=8, markeredgewidth=2)
+            left.annotate(name, (x, y), moved, textcoords="offset points", color=blue)
+        left.text(0.98, 0.97, "solid: one σ, dashed: two", transform=left.transAxes, ha="right", va="top")
         left.set(xlim=(-5.2, 5.2), ylim=(-5.2, 5.2), xlabel="$z_1$", ylabel="$z_2$",
                  title="z = μ + Lε: drag it in JupyterLab")
         right.set(xlim=(-3.6, 3.6), ylim=(-3.6, 3.6), xlabel="$ε_1$", ylabel="$ε_2$", title="the same ε")

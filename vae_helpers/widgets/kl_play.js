@@ -1,10 +1,12 @@
 // Two densities on one axis, both directions of the KL, each by formula, by grid and by draws.
 export default widget("KL in both directions", stage => {
-  const MOST = 20_000, AT_ONCE = 200, MU = [-4, 4], Q = { mu: MU, sigma: [0.3, 4.5] }, P = { mu: MU, sigma: [0.3, 2] };
+  const MOST = 20_000, AT_ONCE = 200, SLOW = 8; // draws; seconds
+  const MU = [-4, 4], Q = { mu: MU, sigma: [0.3, 4.5] }, P = { mu: MU, sigma: [0.3, 2] };
   const names = ["q", "p", "second", "weight", "humps"], ends = [-7, 7];
   const home = stage.get("home");
   const signs = { qp: "KL(q ‖ p)", pq: "KL(p ‖ q)" }, dice = new Dice(1);
-  let mu, sigma, humps, target, kl, running, key, level;
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let mu, sigma, humps, target, kl, running, key, level, start, slowly;
   const blue = () => classColour(0, stage), orange = () => classColour(1, stage), ink = () => stage.theme.ink;
   const black = () => classColour(6, stage); // ink that nothing shines through
   const q = z => gaussDensity(z, mu, sigma), p = z => Math.exp(logMixture(z, humps));
@@ -29,23 +31,39 @@ export default widget("KL in both directions", stage => {
   const first = [...plane.handles], second = hold("second", "p's second hump", p, P, black);
 
   // what is integrated: above 0 in orange, below in blue strokes; their difference is the KL
-  const area = new Plane(stage, { label: "", x: ends, y: [-0.2, 1], names: ["z", ""], aspect: 3.6, width: 520,
+  const area = new Plane(stage, { label: "", x: ends, y: [-0.2, 1], names: ["z", ""], aspect: 3, width: 520,
     under() {
       area.axes({ vertical: false });
-      const mark = area.y[1] / 2;
-      area.line([[area.x[0], mark], [area.x[1], mark]], stage.theme.line, 1);
-      area.text(mark, area.x[0] + 0.08, mark, ink(), "left");
+      const [low, high] = area.y, unit = 10 ** Math.floor(Math.log10(high / 2));
+      const step = [5, 2, 1].find(n => n * unit <= high / 2 + 1e-9) * unit, digits = step < 0.1 ? 2 : Number(step < 1);
+      for (let k = Math.ceil(low / step); k * step < high; k++) {
+        area.line([[area.x[0], k * step], [area.x[1], k * step]], stage.theme.line, 1);
+        [area.c.fillStyle, area.c.textAlign] = [ink(), "left"];
+        const base = area.py(k * step) - 3;
+        if (base > 10 && base < area.high - 18) area.c.fillText(k ? round(k * step, digits) : "0", 4, base);
+      }
     }, over() {
       const points = across(area, term, 400), part = sign => points.map(([z, v]) => [z, sign * Math.max(0, sign * v)]);
       area.line(part(1), null, 0, { fill: seeThrough(orange(), 0.7) });
-      area.line(part(-1), null, 0, { fill: hatch(area, blue()) });
+      const less = part(-1);
+      for (const fill of [seeThrough(blue(), 0.3), hatch(area, blue())]) area.line(less, null, 0, { fill });
       area.line([[area.x[0], 0], [area.x[1], 0]], stage.theme.faint, 1);
-      area.line(points, ink(), 1.5);
-      note(area, shade() === "qp" ? "q · log(q/p)" : "p · log(p/q)", area.x[0], area.y[1], ink(), [0, -16]);
+      const { c, wide, high } = area, zero = area.py(0);
+      for (const [top, tall, colour, width] of [[0, zero, ink(), 1.5], [zero + 0.5, high, blue(), 3]]) {
+        c.save();
+        c.beginPath();
+        c.rect(0, top, wide, tall);
+        c.clip();
+        area.line(points, colour, width);
+        c.restore();
+      }
     } });
+  const caption = element("p");
   function fitArea() {
-    const values = across(area, term).map(([, v]) => v), most = Math.max(...values), least = Math.min(...values, 0);
-    const high = [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500].find(v => v > 1.1 * most) ?? 1e3;
+    const values = across({ x: ends }, term).map(([, v]) => v);
+    const most = Math.max(...values), least = Math.min(...values, 0);
+    const highs = [0.2, 0.35, 0.5, 0.7, 1, 1.5, 2, 3.5, 5, 7, 10, 20, 50, 100, 200, 500];
+    const high = highs.find(v => v > 1.1 * most) ?? 1e3;
     const low = Math.min(-0.25 * high, -Math.ceil(-11 * least) / 10);
     if (high === level?.[1] && low === level[0]) return;
     area.y = level = [low, high];
@@ -55,7 +73,7 @@ export default widget("KL in both directions", stage => {
   // the draws' estimate against the grid's value, on a scale that rests while the bar shrinks
   const scale = new Plane(stage, { label: "", x: [0, 1], y: [0, 1], aspect: 4.4, width: 340,
     under() { scale.axes({ vertical: false }); }, over() {
-      const { mean, error, n } = running[shade()], truth = kl[shade()];
+      const { mean, error, n } = running, truth = kl[shade()];
       scale.line([[truth, 0.26], [truth, 0.74]], ink(), 2);
       note(scale, "quadrature", truth, 0.74, ink(), [0, 4]);
       if (n < 2) return;
@@ -63,10 +81,11 @@ export default widget("KL in both directions", stage => {
       for (const end of [-error, error]) scale.line([[mean + end, 0.4], [mean + end, 0.6]], orange(), 3);
       scale.dot(mean, 0.5, orange(), 4);
     } });
-  onlyShown(area, 110);
+  onlyShown(area, 140);
+  onlyAcross(plane, area);
   onlyShown(scale, 78);
   function fitScale() {
-    const half = Math.max(0.01, 0.12 * kl[`${shade()}Spread`]);
+    const half = Math.max(0.01, 0.2 * kl[`${shade()}Spread`]);
     scale.x = [kl[shade()] - half, kl[shade()] + half];
     scale.stale = true;
   }
@@ -86,7 +105,6 @@ export default widget("KL in both directions", stage => {
     humps = [[1 - w, ...stage.get("p")], ...two() ? [[w, ...stage.get("second")]] : []];
     if (key !== humps.join()) [target, key] = [new Target(humps), humps.join()];
     kl = target.divergences(mu, sigma);
-    running = { qp: new Running(), pq: new Running() };
     const one = stage.get("p");
     const closed = two() ? null : { qp: klNormal(mu, sigma, ...one), pq: klNormal(...one, mu, sigma) };
     for (const way of ["qp", "pq"]) {
@@ -104,22 +122,31 @@ export default widget("KL in both directions", stage => {
     fitHeight(plane, Math.max(q(mu), ...humps.map(([, m]) => p(m))));
     fitArea();
     fitScale();
+    caption.textContent = `${shade() === "qp" ? "q · log(q/p)" : "p · log(p/q)"}, nats per unit of z: `
+      + `orange adds, blue strokes subtract; the sum is ${signs[shade()]}.`;
     area.node.setAttribute("aria-label",
       `The integrand of ${signs[shade()]}: orange above 0, blue strokes below; its area is ${round(kl[shade()], 3)}`);
     for (const each of [plane, area]) each.draw();
-    sample();
+    drawAnew(false);
     stage.say(`${where.textContent}: ${signs.qp} ${round(kl.qp)}, ${signs.pq} ${round(kl.pq)} nats`);
   }
-  function sample() { // some draws a frame while nothing moves
-    for (let i = 0; i < AT_ONCE; i++) {
-      const zq = mu + sigma * dice.normal(), zp = dice.from(humps);
-      running.qp.add(logGauss(zq, mu, sigma) - logMixture(zq, humps));
-      running.pq.add(logMixture(zp, humps) - logGauss(zp, mu, sigma));
+  function drawAnew(slow) {
+    [running, start, slowly] = [new Running(), performance.now(), slow];
+    sample();
+  }
+  function sample() { // some a frame, all within a second; or slowly, by equal factors, so that the bar shrinks evenly
+    const seconds = (performance.now() - start) / 1000;
+    const wanted = slowly ? 25 * (MOST / 25) ** (seconds / SLOW) : AT_ONCE + seconds * MOST;
+    for (const goal = still.matches ? MOST : Math.min(MOST, wanted); running.n < goal;) {
+      const z = shade() === "qp" ? mu + sigma * dice.normal() : dice.from(humps);
+      const ratio = logGauss(z, mu, sigma) - logMixture(z, humps);
+      running.add(shade() === "qp" ? ratio : -ratio);
     }
-    const { mean, error, n } = running[shade()];
+    const { mean, error, n } = running;
     drawn.textContent = `${round(mean, 3)} ± ${round(error, 3)} nats `
       + `(${n.toLocaleString("en")} draws from ${shade()[0]})`;
-    const said = `${signs[shade()]} by draws: ${drawn.textContent}; by quadrature ${round(kl[shade()], 3)}`;
+    const said = `${signs[shade()]} by draws: ${drawn.textContent}, ± one standard error; `
+      + `by quadrature ${round(kl[shade()], 3)}`;
     scale.node.setAttribute("aria-label", said);
     scale.draw();
     if (n < MOST) stage.frame(sample);
@@ -137,15 +164,18 @@ export default widget("KL in both directions", stage => {
   const weight = stage.slider({ name: "Second hump's weight", min: 0.05, max: 0.95, step: 0.05, value: home.weight,
     move: v => stage.set({ weight: tidy(v) }) });
   const tuple = v => `(${v.join(", ")})`;
-  stage.root.append(column(plane, area),
+  stage.root.append(column(plane, area, { node: caption }),
     element("div", { class: "vae-side", style: "flex-basis:250px" }, where, table,
       element("div", { class: "vae-row" }, "Shaded and drawn:", shades.qp, shades.pq),
-      element("div", {}, element("p", {}, "By draws (Monte Carlo):"), drawn, scale.node),
-      element("div", { class: "vae-row" }, "Best q for", stage.button("least KL(q ‖ p)", () => goTo(target.seek(Q)),
-        "The Gaussian with the least KL(q ‖ p): it seeks a hump"),
-      stage.button("least KL(p ‖ q)", () => goTo(target.moments()),
-        "The Gaussian with the least KL(p ‖ q): p's mean and spread"), downhere),
-      weight, element("div", { class: "vae-row" }, humped,
+      element("div", {}, element("p", {}, "By draws (Monte Carlo), ± one standard error:"), drawn, scale.node),
+      element("div", { class: "vae-row" }, stage.button("Draw again", () => drawAnew(true),
+        "20,000 new draws within eight seconds, few at first: the error bar shrinks with the root of their number")),
+      element("div", { class: "vae-row" }, "Move q to the",
+        stage.button("least KL(q ‖ p)", () => goTo(target.seek(Q)),
+          "The Gaussian with the least KL(q ‖ p): it seeks a hump"),
+        stage.button("least KL(p ‖ q)", () => goTo(target.moments()),
+          "The Gaussian with the least KL(p ‖ q): p's mean and spread"), downhere),
+      weight, element("div", { class: "vae-row" }, plane.zoomers(), humped,
         stage.copier(() => `KLPlay(p=${tuple(stage.get("p"))}, q=${tuple(stage.get("q"))}, humps=${stage.get("humps")}`
           + `${two() ? `, second=${tuple(stage.get("second"))}, weight=${stage.get("weight")}` : ""})`),
         stage.button("Reset", () => {

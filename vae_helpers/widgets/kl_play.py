@@ -89,15 +89,17 @@ class KLPlay(CourseWidget):
         a, b = (log_q, log_p) if self.shade == "qp" else (log_p, log_q)
         term = (a.exp() * (a - b)).numpy()
         low.fill_between(z, term, where=term >= 0, color=plots.PALETTE[1], alpha=0.7, linewidth=0)
-        low.fill_between(z, term, where=term < 0, facecolor="none", edgecolor=plots.PALETTE[0], hatch="///",
-                         linewidth=0)
+        blue = plots.PALETTE[0]
+        low.fill_between(z, term, where=term < 0, color=blue, alpha=0.3, linewidth=0)
+        low.fill_between(z, term, where=term < 0, facecolor="none", edgecolor=blue, hatch="/////", linewidth=0)
         low.plot(z, term, color="black", linewidth=1.2)
         low.axhline(0, color="#888888", linewidth=0.8)
         qp, pq = self.kl()
         title = f"KL(q ‖ p) = {qp:.3f} nats,  KL(p ‖ q) = {pq:.3f} nats"
         top.set(ylabel="density", ylim=(0, None), title=title)
         name = "q log(q/p)" if self.shade == "qp" else "p log(p/q)"
-        low.set(xlabel="$z$", title=f"{name}: its area is {SIGNS[self.shade]}")
+        low.set(xlabel="$z$", ylabel="nats per unit of $z$",
+                title=f"{name}: orange adds, blue strokes subtract; the sum is {SIGNS[self.shade]}")
         plots.alt(top, f"The densities: {self.describe().removeprefix('KLPlay: ')}. {title}. "
                        f"Below, the integrand of {SIGNS[self.shade]}, with its parts above and below zero.")
         return fig

@@ -5,12 +5,12 @@ export default widget("Latent pad", async stage => {
     labels: stage.numbers("labels", Uint8Array), classes: stage.get("classes") };
   const [x, y] = stage.get("view");
   const z = Float32Array.from(stage.get("z")), there = () => axes.map(axis => stage.get("z")[axis]);
-  const tidy = v => Math.round(v * 1e4) / 1e4; // as it will stand in the next cell
   const at = (a, b) => stage.get("z").map((v, i) => tidy(i === axes[0] ? a : i === axes[1] ? b : v));
   const decode = (a, b) => { z.set(at(a, b)); return net.run(z); };
 
   const plane = new Plane(stage, { label: "Latent plane", x, y, names, under, over: () => {} });
-  const map = new Map2D(stage, plane, shape, decode);
+  const others = () => stage.get("z").filter((_, i) => !axes.includes(i)).join();
+  const map = new Map2D(stage, plane, shape, decode, { others });
   function under() {
     if (stage.get("background") === "manifold") return map.draw();
     plane.axes();
@@ -37,15 +37,23 @@ export default widget("Latent pad", async stage => {
 
   const manifold = stage.toggle("Map of pictures", stage.get("background") === "manifold",
     on => stage.set({ background: on ? "manifold" : "codes" }), "Shows decoded pictures in place of the codes");
-  const hover = stage.toggle("Follow the mouse", false, on => { plane.hover = on; }, "The point follows without a press");
+  const hover = stage.toggle("Follow the mouse", false, on => { plane.hover = on; },
+    "The point follows without a press; a press keeps the place");
+  plane.onpin = () => hover.getAttribute("aria-pressed") === "true" && hover.click();
   stage.root.append(plane.node, element("div", { class: "vae-side" }, picture, where,
     element("div", { class: "vae-row" }, manifold, hover), element("div", { class: "vae-row" }, plane.zoomers(),
       stage.copier(() => `z = torch.tensor([[${stage.get("z").join(", ")}]])`),
       stage.button("Reset", () => {
-        stage.set({ z: at(...stage.get("home")), background: "codes" });
+        stage.set({ z: stage.get("z").map((_, i) => tidy(stage.get("home")[axes.indexOf(i)] ?? 0)), background: "codes" });
+        plane.onpin();
         plane.look(x, y);
       }, "Everything as it was at the start"))));
-  stage.on("z", () => stage.frame(show));
+  let before = others();
+  stage.on("z", () => {
+    if (before !== others()) plane.repaint(); // of more than two latents, one that is no axis
+    before = others();
+    stage.frame(show);
+  });
   stage.on("background", () => {
     manifold.setAttribute("aria-pressed", stage.get("background") === "manifold");
     plane.repaint();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,7 @@ from vae_helpers.models import decode
 from vae_helpers.widgets.core.base import CourseWidget, module
 from vae_helpers.widgets.core.codes import axes_of, codes_of, points, view_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
+from vae_helpers.widgets.ranges import BadValue
 
 NODES = 15  # pictures in a row of the map
 
@@ -51,7 +53,7 @@ class LatentPad(CourseWidget):
         home = [0.0, 0.0] if prior or not sent["codes"] else points(sent["codes"]).median(0).values.tolist()
         z = [0.0] * model.latent_dim
         z[axes[0]], z[axes[1]] = home
-        self._model = model
+        self._model = copy.deepcopy(model).eval()  # what the browser was sent, whatever becomes of the model
         super().__init__(decoder=decoder_of(model), shape=list(model.shape), axes=axes, view=view, home=home,
                          prior=prior, z=z, **sent)
 
@@ -59,7 +61,7 @@ class LatentPad(CourseWidget):
     def _z_fits(self, proposal):
         z = [float(v) for v in proposal["value"]]
         if len(z) != self._model.latent_dim or not all(map(math.isfinite, z)):
-            raise ValueError(f"z is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
+            raise BadValue(f"z is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
         return z
 
     def describe(self):

@@ -12,7 +12,7 @@ export default widget("Latent sliders", async stage => {
   const [order, amounts, middle, spread] = ["order", "amounts", "middle", "spread"].map(name => stage.get(name));
   const codes = stage.get("example_codes"), names = stage.get("example_names"), REACH = 3, SECONDS = 5;
   const originals = picturesIn(stage.numbers("examples", Uint8Array), shape[0] * shape[1] * shape[2]);
-  const tidy = v => Math.round(v * 1e4) / 1e4, z = new Float32Array(order.length);
+  const z = new Float32Array(order.length);
   const low = i => middle[i] - REACH * spread[i], high = i => middle[i] + REACH * spread[i];
   const go = (code, example = stage.get("example")) => stage.set({ z: code.map(tidy), example });
   const put = (i, v) => go(stage.get("z").map((old, k) => k === i ? v : old));
@@ -51,7 +51,7 @@ export default widget("Latent sliders", async stage => {
   picture.classList.add("vae-large");
   original.classList.add("vae-original");
   const words = element("figcaption", {}, "decoded from z"), source = element("figcaption", {});
-  const beside = element("figure", {}, original, source), strip = element("div", { class: "vae-row vae-strip" });
+  const beside = element("figure", {}, original, source), strip = element("div", { class: "vae-row vae-seven" });
   const about = element("p", {}, stage.get("about"));
   let drawn = -2;
   function show() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import matplotlib.pyplot as plt
@@ -12,11 +13,12 @@ from ipywidgets import widget_serialization
 from vae_helpers import plots
 from vae_helpers.data import load
 from vae_helpers.losses import kl_per_latent
-from vae_helpers.models import decode, encode
+from vae_helpers.models import decode, encode, in_eval
 from vae_helpers.widgets.core.base import CORE, STYLE, CourseWidget, module
 from vae_helpers.widgets.core.codes import MOST, as_split
 from vae_helpers.widgets.core.examples import examples_of, names_of, pictures_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
+from vae_helpers.widgets.ranges import BadValue
 
 DEAD = 0.01  # nats: a latent whose KL is smaller carries nothing
 REACH = 3  # standard deviations that a slider goes to either side
@@ -63,12 +65,13 @@ class LatentSliders(CourseWidget):
         if split is not None:
             split = split.subset(min(len(split), MOST))
             which, self._count = examples_of(split), len(split)
-            first = encode(model, split.as_float(which).to(next(model.parameters()).device))
+            with in_eval(model):
+                first = encode(model, split.as_float(which).to(next(model.parameters()).device))
             sent |= _measured(model, split, vae)
             sent |= {"examples": pictures_of(split, which), "example_names": names_of(split, which, classes),
                      "example_codes": [_tidy(code) for code in first]}
         amounts = torch.tensor(sent["amounts"] or [0.0] * d)
-        self._model = model
+        self._model = copy.deepcopy(model).eval()  # as it is sent, whatever becomes of it
         super().__init__(decoder=decoder_of(model), shape=list(model.shape), vae=vae, about=self._about(vae, sent["amounts"]),
                          order=amounts.argsort(descending=True, stable=True).tolist(), z=sent["middle"], **sent)
 
@@ -86,13 +89,13 @@ class LatentSliders(CourseWidget):
     def _z_fits(self, proposal):
         z = [float(v) for v in proposal["value"]]
         if len(z) != self._model.latent_dim or not all(map(math.isfinite, z)):
-            raise ValueError(f"z is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
+            raise BadValue(f"z is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
         return z
 
     @traitlets.validate("example")
     def _example_exists(self, proposal):
         if not -1 <= proposal["value"] < len(self.example_names):
-            raise ValueError(f"example is one of {len(self.example_names)}, counted from 0, or -1 for none")
+            raise BadValue(f"example is one of {len(self.example_names)}, counted from 0, or -1 for none")
         return proposal["value"]
 
     def describe(self):
@@ -142,12 +145,8 @@ def _default(model, classes):
 def _measured(model, split, vae):
     """What each latent carries: KL of a VAE, standard deviation of an autoencoder's codes; and where its slider goes."""
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    try:
-        answers = [model.encoder(x) for x in split.batches(500, device=device)]
-    finally:
-        model.train(was_training)
+    with in_eval(model):
+        answers = [model.encoder(x) for x in split.batches(250, device=device)]
     d = model.latent_dim
     if vae:
         amounts = torch.cat([kl_per_latent(*answer) for answer in answers]).mean(0)

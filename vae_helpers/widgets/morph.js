@@ -3,7 +3,6 @@ export default widget("Morph", async stage => {
   const net = await stage.network("decoder"), shape = stage.get("shape"), axes = stage.get("axes");
   const size = shape[0] * shape[1] * shape[2], frames = stage.get("frames"), known = stage.get("known");
   const images = picturesIn(stage.numbers("known_pixels", Uint8Array), size), z = new Float32Array(stage.get("u").length);
-  const tidy = v => Math.round(v * 1e4) / 1e4;
   const decode = code => { z.set(code); return net.run(z); };
 
   // --- the ends, and what lies between; an end on the code of a known image is that image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from vae_helpers.widgets.core.base import CORE, STYLE, CourseWidget, module
 from vae_helpers.widgets.core.codes import as_split, axes_of, codes_of, points, view_of
 from vae_helpers.widgets.core.examples import examples_of, names_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
+from vae_helpers.widgets.ranges import BadValue
 
 FRAMES = 9  # of a filmstrip
 OPPOSITE = 1e-3  # radians short of a half turn: codes have four decimals, so no path is told from another here
@@ -54,7 +56,7 @@ class Morph(CourseWidget):
     t = traitlets.Float(0.0).tag(sync=True, echo_update=False)
 
     def __init__(self, model, u, v, split=None, axes=None, *, classes=None):
-        self._model, split = model, as_split(split)
+        self._model, split = copy.deepcopy(model).eval(), as_split(split)
         d = model.latent_dim
         axes = axes_of(model, axes, "Morph") if axes is not None or d == 2 else []
         (u, u_image), (v, v_image) = self._end(u, "u"), self._end(v, "v")
@@ -103,13 +105,13 @@ class Morph(CourseWidget):
         z = [float(x) for x in proposal["value"]]
         if len(z) != self._model.latent_dim or not all(map(math.isfinite, z)):
             name = proposal["trait"].name
-            raise ValueError(f"{name} is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
+            raise BadValue(f"{name} is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
         return z
 
     @traitlets.validate("t")
     def _t_fits(self, proposal):
         if not 0 <= proposal["value"] <= 1:
-            raise ValueError(f"t goes from 0 (start) to 1 (end), got {proposal['value']!r}")
+            raise BadValue(f"t goes from 0 (start) to 1 (end), got {proposal['value']!r}")
         return proposal["value"]
 
     def z(self, how="straight"):

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import math
 
+import traitlets
+
+
+class BadValue(traitlets.TraitError, ValueError):
+    """A value that a trait refuses. (A bare ValueError from the browser's side would be told, and yet kept.)"""
+
 
 def number_in(name, value, low, high):
-    """``value`` as a float from ``low`` to ``high``; ValueError if it is something else."""
+    """``value`` as a float from ``low`` to ``high``; BadValue, a ValueError, if it is something else."""
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not low <= number <= high:
-        raise ValueError(f"{name}={value!r}: wanted is a number from {low:g} to {high:g}")
+        raise BadValue(f"{name}={value!r}: wanted is a number from {low:g} to {high:g}")
     return number
 
 
 def pair_in(name, value, first, second):
-    """Two numbers as a list, each within its range ``(low, high)``; ValueError if they are something else."""
+    """Two numbers as a list, each within its range ``(low, high)``; BadValue, a ValueError, if they are something else."""
     try:
         pair = list(value)
     except TypeError:
         pair = []
     if len(pair) != 2:
-        raise ValueError(f"{name}={value!r}: wanted are two numbers")
+        raise BadValue(f"{name}={value!r}: wanted are two numbers")
     return [number_in(f"{name}[{i}]", one, *limits) for i, (one, limits) in enumerate(zip(pair, (first, second)))]
 
 

@@ -11,9 +11,10 @@ import traitlets
 
 from vae_helpers import plots
 from vae_helpers.losses import kl_per_latent
-from vae_helpers.models import decode, encode
+from vae_helpers.models import decode, in_eval
 from vae_helpers.widgets.core.base import CourseWidget, module
-from vae_helpers.widgets.core.codes import as_split
+from vae_helpers.widgets.core.codes import as_split, named
+from vae_helpers.widgets.ranges import BadValue
 
 CURVES_EVERY, PICTURES_EVERY = 0.2, 0.5  # seconds: what a message costs is taken from the training
 POINTS = 240  # of a curve: more than a screen can tell apart
@@ -45,21 +46,21 @@ class TrainingView(CourseWidget):
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sheet = traitlets.Bytes().tag(sync=True)  # uint8: originals over reconstructions
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # of the sheet, (C, H, W)
-    is_vae = traitlets.Bool().tag(sync=True)
+    has_beta = traitlets.Bool().tag(sync=True)  # whether the loss has a KL that β weighs
+    home_beta = traitlets.Float(1.0).tag(sync=True)  # that fit was given
     beta = traitlets.Float(1.0).tag(sync=True, echo_update=False)
 
     @property
     def run(self):
-        """The ``Run`` that is shown, with ``pause()``, ``step()``, ``stop()``; None before ``fit`` was given the view."""
+        """The ``Run`` that is shown, with ``pause()``, ``step()``, ``stop()``; None until a training has begun."""
         return self._run
 
     def __init__(self, split, *, classes=None):
         split = as_split(split)
         self._images = split.as_float(slice(CODED))
-        labels = split.labels[:CODED].clamp(0, 255)
-        names = [str(name) for name in classes or range(int(labels.max()) + 1)]
+        labels, names = named(split.labels[:CODED], classes)
         self._run, self._lock = None, threading.RLock()
-        super().__init__(labels=labels.numpy().astype("u1").tobytes(), classes=names,
+        super().__init__(labels=labels, classes=names,
                          message="Hand this view to fit: fit(model, train, callbacks=[view])")
         self._draw_sheet(None)
         self.on_msg(lambda _, content, buffers: self._obey(content.get("command")))
@@ -70,11 +71,16 @@ class TrainingView(CourseWidget):
         """Called by ``fit`` before the first step."""
         if self._run is not None and not self._run.finished:
             raise ValueError("this view still shows a run: make another, TrainingView(test), or wait for its end")
+        if tuple(self._images.shape[1:]) != tuple(run.model.shape):
+            raise ValueError(
+                f"this view has images of shape {tuple(self._images.shape[1:])}, the model takes {tuple(run.model.shape)}"
+            )
         self._run, self._model = run, run.model
-        self._numbers, self._speed, self._told_steps = [], 0.0, 0
+        self._numbers, self._speed, self._told_steps = np.zeros((0, 2 if run.has_terms else 1)), 0.0, 0
         self._told = self._pictured = time.perf_counter()
-        with self._lock:
-            self.is_vae, self.beta = run.has_terms, run.beta
+        with self._lock, self.hold_sync():
+            self.kl, self.axes, self.cloud, self.curves = [], [], b"", b""  # of an earlier run
+            self.has_beta, self.beta, self.home_beta = run.has_terms, run.beta, run.beta
         self._show(pictures=True)
 
     def after_step(self, run):
@@ -102,22 +108,23 @@ class TrainingView(CourseWidget):
                 self._draw_pictures()
                 self._pictured = begin
             steps, passed = run.steps_done - self._told_steps, begin - self._told
-            if steps and passed > 0.05:  # a fast average, over about a second
+            if steps > 1 and passed > 0.05:  # an average over about a second; not of single steps
                 speed = steps / passed
                 self._speed = speed if not self._speed else 0.8 * self._speed + 0.2 * speed
             self.state, self.awaited = self._state_of(run), run.awaited
             self.message = self._words(run)
-        self._told, self._told_steps = time.perf_counter(), run.steps_done
+        self._told, self._told_steps = begin, run.steps_done
 
     def _draw_curves(self, run):
         loss, nll, kl = run.losses_since(len(self._numbers))
-        self._numbers += zip(*([nll, kl] if run.has_terms else [loss]))
+        fresh = np.array([nll, kl] if run.has_terms else [loss]).T
+        self._numbers = np.concatenate([self._numbers, fresh])
         unit = "nats per image"
         if run.history.loss_name != "reconstruction_loss":
             unit = run.history.loss_name.replace("_", " ")
         self.names = ["nll (nats per image)", "KL (nats per image)"] if run.has_terms else [f"loss ({unit})"]
-        if self._numbers:
-            table = np.asarray(self._numbers[:])
+        table = self._numbers
+        if len(table):
             edges = np.unique(np.linspace(0, len(table), min(len(table), POINTS) + 1).astype(int))
             means = np.add.reduceat(table, edges[:-1]) / np.diff(edges)[:, None]
             self.curves = np.vstack([edges[1:], means.T]).astype("<f4").tobytes()
@@ -125,14 +132,12 @@ class TrainingView(CourseWidget):
     def _draw_pictures(self):
         device = next(self._model.parameters()).device
         x = self._images.to(device)
-        was_training = self._model.training
-        self._model.eval()
-        with torch.no_grad():
+        with in_eval(self._model), torch.no_grad():
             code = self._model.encoder(x)
-        self._model.train(was_training)
         z = code[0] if isinstance(code, tuple) else code
         if isinstance(code, tuple):
-            self.kl = kl_per_latent(*code).mean(0).tolist()
+            kl = kl_per_latent(*code).mean(0)
+            self.kl = kl.tolist() if kl.isfinite().all() else []  # JSON has no NaN
         if z.shape[1] > 1 and z.isfinite().all():
             first = torch.tensor(self.kl).argsort(descending=True, stable=True)[:2] if self.kl else torch.arange(2)
             self.axes = first.sort().values.tolist()
@@ -142,8 +147,8 @@ class TrainingView(CourseWidget):
     def _draw_sheet(self, rebuilt):
         rows = [self._images[:SHOWN]] + ([] if rebuilt is None else [rebuilt.cpu()])
         sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-        self.shape = list(sheet.shape)
-        self.sheet = (sheet.clamp(0, 1).nan_to_num() * 255).round().to(torch.uint8).numpy().tobytes()
+        pixels = (sheet.clamp(0, 1).nan_to_num() * 255).round().to(torch.uint8).numpy().tobytes()
+        self.shape, self.sheet = list(sheet.shape), pixels
 
     def _state_of(self, run):
         if run.error is not None:
@@ -162,7 +167,8 @@ class TrainingView(CourseWidget):
         if run.paused or not self._speed:
             return where.capitalize()
         left = (run.total_steps - run.steps_done) / self._speed
-        return f"{where.capitalize()}, {self._speed * run.history.batch_size:,.0f} images/s, {left:.0f} s left"
+        waits = "; a cell waits for the end: the square above stops it" if run.awaited else ""
+        return f"{where.capitalize()}, {self._speed * run.history.batch_size:,.0f} images/s, {left:.0f} s left{waits}"
 
     # --- the learner's hand
 
@@ -182,7 +188,7 @@ class TrainingView(CourseWidget):
     def _beta_is_one(self, proposal):
         beta = float(proposal["value"])
         if not 0 <= beta < float("inf"):
-            raise ValueError(f"beta must be 0 or more, and finite, not {beta}")
+            raise BadValue(f"beta must be 0 or more, and finite, not {beta}")
         return beta
 
     @traitlets.observe("beta")
@@ -194,7 +200,8 @@ class TrainingView(CourseWidget):
         return "TrainingView"
 
     def picture(self):
-        pixels = torch.frombuffer(bytearray(self.sheet), dtype=torch.uint8).view(self.shape)
+        with self._lock:  # the training's thread may be at it
+            pixels = torch.frombuffer(bytearray(self.sheet), dtype=torch.uint8).view(self.shape)
         count = min(SHOWN, len(self._images))
         rows = pixels.unflatten(1, (-1, self._images.shape[2])).unflatten(3, (count, -1))  # (C, rows, H, n, W)
         rows = rows.permute(1, 3, 0, 2, 4)

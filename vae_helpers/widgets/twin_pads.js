@@ -1,7 +1,7 @@
 // Two latent planes under one cursor: the same place on both, each in its own view, and what each model makes of it.
 export default widget("Twin pads", async stage => {
   const shape = stage.get("shape"), titles = stage.get("titles"), labels = stage.numbers("labels", Uint8Array);
-  const classes = stage.get("classes"), tidy = v => Math.round(v * 1e4) / 1e4;
+  const classes = stage.get("classes");
   const sides = await Promise.all(["left", "right"].map(async (side, k) => {
     const net = await stage.network(`decoder_${side}`), codes = stage.numbers(`codes_${side}`);
     return { side, net, codes, title: titles[k], prior: stage.get("prior")[k], view: stage.get(`view_${side}`), z: new Float32Array(2) };
@@ -22,7 +22,7 @@ export default widget("Twin pads", async stage => {
       if (stage.get("background") === "manifold") return map.draw();
       plane.axes();
       drawCodes(plane, { codes: one.codes, labels, classes });
-      if (one.prior) drawPrior(plane);
+      drawPrior(plane); // on the autoencoder's plane too: how little of it a draw from N(0, I) reaches
     }
     function over() { // how far it is to the nearest code
       if (one.here === undefined) return;
@@ -61,8 +61,8 @@ export default widget("Twin pads", async stage => {
       one.look();
       one.picture.draw(one.decode(...one.here));
       one.where.textContent = `z = (${one.here.map(v => round(v)).join(", ")})`;
-      one.gap.textContent = `nearest test code: class ${classes[labels[one.best]]}, `
-        + `${round(100 * one.away / one.half, 0)} % of half the plane’s width away`;
+      const away = `${round(50 * one.away / one.half, 0)} % of the plane’s width away`;
+      one.gap.textContent = `nearest test code: class ${classes[labels[one.best]]}, ${away}`;
       one.picture.setAttribute("aria-label", `The picture that the ${one.title} decodes from ${one.where.textContent}`);
       one.plane.draw();
     }
@@ -72,9 +72,10 @@ export default widget("Twin pads", async stage => {
   const manifold = stage.toggle("Map of pictures", stage.get("background") === "manifold",
     on => stage.set({ background: on ? "manifold" : "codes" }), "Shows decoded pictures in place of the codes, on both planes");
   const hover = stage.toggle("Follow the mouse", false, on => sides.forEach(one => { one.plane.hover = on; }),
-    "The point follows without a press");
+    "The point follows without a press; a press keeps the place");
+  for (const { plane } of sides) plane.onpin = () => hover.getAttribute("aria-pressed") === "true" && hover.click();
   for (const { title, plane, picture, where, gap } of sides)
-    stage.root.append(element("div", { class: "vae-side", style: "flex:1 1 280px;max-width:340px" },
+    stage.root.append(element("div", { class: "vae-side", style: "flex:1 1 280px;max-width:clamp(340px, 30vw, 544px)" },
       element("p", { style: "font-weight:600" }, title), plane.node,
       element("div", { class: "vae-row", style: "flex-wrap:nowrap;align-items:flex-start" }, picture,
         element("div", {}, where, gap))));
@@ -83,6 +84,7 @@ export default widget("Twin pads", async stage => {
     stage.copier(() => `z_left, z_right = ${code(left)}, ${code(right)}`),
     stage.button("Reset", () => {
       stage.set({ at: [0, 0], background: "codes" });
+      left.plane.onpin();
       left.plane.look(...left.view);
     }, "Everything as it was at the start")));
   stage.on("at", () => stage.frame(show));

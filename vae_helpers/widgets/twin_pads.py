@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,7 @@ from vae_helpers.models import decode
 from vae_helpers.widgets.core.base import CourseWidget, module
 from vae_helpers.widgets.core.codes import codes_of, points, view_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
+from vae_helpers.widgets.ranges import BadValue
 
 SIDES = ("left", "right")
 
@@ -57,7 +59,7 @@ class TwinPads(CourseWidget):
             raise ValueError("TwinPads shows the holes between codes: give the split whose codes to show, as data.test")
         vae = [is_vae(model) for model in models]
         sent = [codes_of(model, split, [0, 1], classes) for model in models]
-        self._models = models
+        self._models = [copy.deepcopy(model).eval() for model in models]  # as they were sent
         super().__init__(
             decoder_left=decoder_of(left), decoder_right=decoder_of(right), shape=list(left.shape),
             codes_left=sent[0]["codes"], codes_right=sent[1]["codes"], labels=sent[0]["labels"],
@@ -69,7 +71,7 @@ class TwinPads(CourseWidget):
     def _at_fits(self, proposal):
         at = [float(v) for v in proposal["value"]]
         if len(at) != 2 or not all(math.isfinite(v) and -1 <= v <= 1 for v in at):
-            raise ValueError(f"at is [u, v], two numbers from -1 to 1 on both planes, got {proposal['value']!r}")
+            raise BadValue(f"at is [u, v], two numbers from -1 to 1 on both planes, got {proposal['value']!r}")
         return at
 
     @property
@@ -86,9 +88,9 @@ class TwinPads(CourseWidget):
         return [round(low + (at + 1) / 2 * (high - low), 4) for at, (low, high) in zip(self.at, view)]
 
     def _gap(self, codes, view, z):
-        """How far the nearest code is, in units of half the plane's width."""
+        """How far the nearest code is, in units of the plane's width."""
         away = (points(codes) - torch.tensor(z)).norm(dim=1).min().item()
-        return away / ((view[0][1] - view[0][0]) / 2)
+        return away / (view[0][1] - view[0][0])
 
     def describe(self):
         return f"TwinPads: {self.titles[0]} beside {self.titles[1]}, {len(self.labels):,} codes each"
@@ -100,14 +102,14 @@ class TwinPads(CourseWidget):
             model, title, (above, below) = self._models[k], self.titles[k], axes[:, k]
             codes, view, z = (getattr(self, f"{name}_{side}") for name in ("codes", "view", "z"))
             plots.latent_scatter(points(codes), labels, self.classes, title=title, ax=above)
-            for radius in (1, 2, 3) if self.prior[k] else ():
+            for radius in (1, 2, 3):
                 plots.ellipse(torch.zeros(2), torch.ones(2), above, radius, color="0.4", linestyle="--", linewidth=1)
             above.plot(*z, "o", color="black", markersize=12, markerfacecolor="none", markeredgewidth=2.5)
             above.set(xlim=view[0], ylim=view[1], aspect="equal")
             here = torch.tensor([z], device=next(model.parameters()).device)
             plots.image_grid(decode(model, here), 1, f"z = ({z[0]:.2f}, {z[1]:.2f})", below, "decoded picture")
             plots.alt(above, f"A ring marks one place on the plane of the {title}, whose nearest code is "
-                             f"{100 * self._gap(codes, view, z):.0f} % of half the plane's width away.")
+                             f"{100 * self._gap(codes, view, z):.0f} % of the plane's width away.")
         return fig
 
 

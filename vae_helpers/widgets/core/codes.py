@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from vae_helpers.data import Split
-from vae_helpers.models import encode
+from vae_helpers.models import encode, in_eval
 
 MOST = 2_000  # points: more are slow to draw, and no clearer
 
@@ -42,12 +42,28 @@ def codes_of(model, split, axes, classes=None):
     if tuple(split.shape) != tuple(model.shape):
         raise ValueError(f"the split holds images of shape {split.shape}, this model takes {tuple(model.shape)}")
     device = next(model.parameters()).device
-    codes = encode(model, split.as_float().to(device)).cpu()[:, axes]
+    with in_eval(model):
+        codes = torch.cat([encode(model, x) for x in split.batches(250, device=device)]).cpu()[:, axes]
     if not codes.isfinite().all():
         raise ValueError("codes of this model are not numbers (NaN or infinite): build and train it anew")
-    labels = split.labels.clamp(0, 255)
-    names = [str(name) for name in classes] if classes else [str(i) for i in range(int(labels.max()) + 1)]
-    return {"codes": codes.numpy().astype("<f4").tobytes(), "labels": labels.numpy().astype("u1").tobytes(), "classes": names}
+    labels, names = named(split.labels, classes)
+    return {"codes": codes.numpy().astype("<f4").tobytes(), "labels": labels, "classes": names}
+
+
+def named(labels, classes=None):
+    """Labels (N,) as a byte each, and the names that these count through: those in ``classes``, or the labels'."""
+    present, small = labels.unique(return_inverse=True)
+    low, high = present[0].item(), present[-1].item()
+    if classes is not None and not 0 <= low <= high < len(classes):
+        raise ValueError(
+            f"there are {len(classes)} names in classes, and labels from {low} to {high}: wanted is a name for each, "
+            "the first for label 0"
+        )
+    if len(present) > 256:
+        raise ValueError(f"{len(present)} classes cannot be told apart by colour: show a split of fewer")
+    if 0 <= low and high < 256:
+        return labels.numpy().astype("u1").tobytes(), [str(n) for n in (classes or range(high + 1))]
+    return small.numpy().astype("u1").tobytes(), [str(classes[n]) if classes else str(n) for n in present.tolist()]
 
 
 def points(codes):
@@ -63,5 +79,6 @@ def view_of(codes, prior):
     low, high = z.quantile(0.005, dim=0), z.quantile(0.995, dim=0)
     if prior:
         low, high = low.clamp(max=-3.2), high.clamp(min=3.2)
-    middle, half = (low + high) / 2, 0.53 * (high - low).max()
+    # codes may be all the same: some room then too
+    middle, half = (low + high) / 2, (0.53 * (high - low).max()).clamp(min=0.5)
     return torch.stack([middle - half, middle + half], dim=1).tolist()

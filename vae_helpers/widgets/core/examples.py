@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from vae_helpers.widgets.core.codes import named
+
 
 def examples_of(split, count=10):
     """Places in ``split`` of up to ``count`` images: the first of each class, then the first of the others."""
@@ -21,4 +23,5 @@ def pictures_of(split, which):
 
 def names_of(split, which, classes=None):
     """What each of these images is called: the name of its class, or the label itself."""
-    return [str(classes[label]) if classes else str(label) for label in split.labels[which].tolist()]
+    labels, names = named(split.labels[which], classes)
+    return [names[label] for label in labels]

@@ -9,9 +9,9 @@ import torch
 import traitlets
 from torch import nn
 
-from vae_helpers.widgets.core.pack import pack
+from vae_helpers.models import in_eval
+from vae_helpers.widgets.core.pack import TooLarge, pack
 
-LARGEST_HALF = 65_504
 _SENT = weakref.WeakKeyDictionary()
 
 
@@ -42,27 +42,22 @@ def _sent(module, shape, last):
 
     Widgets shown before a further training keep what they show.
     """
-    largest = max((p.detach().abs().max().item() for p in module.parameters()), default=0.0)
-    dtype = "float32" if LARGEST_HALF < largest < float("inf") else "float16"
-    was_training = module.training
-    module.eval()
+    whole = nn.Sequential(module, *last)
     try:
-        layers, weights = pack(nn.Sequential(module, *last), shape, dtype)
-    finally:
-        module.train(was_training)
+        dtype = "float16"
+        layers, weights = pack(whole, shape, dtype)
+    except TooLarge:
+        dtype = "float32"
+        layers, weights = pack(whole, shape, dtype)
     earlier = _SENT.get(module)
-    if earlier is None or earlier.weights != weights or earlier.layers != layers:
+    closed = earlier is not None and earlier.comm is None
+    if earlier is None or closed or earlier.weights != weights or earlier.layers != layers:
         earlier = _SENT[module] = Network(layers=layers, weights=weights, format=dtype)
     return earlier
 
 
 def is_vae(model):
     """Whether the encoder of ``model`` gives mu and logvar for one image."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            device = next(model.parameters()).device
-            return isinstance(model.encoder(torch.zeros(1, *model.shape, device=device)), tuple)
-    finally:
-        model.train(was_training)
+    with in_eval(model), torch.no_grad():
+        device = next(model.parameters()).device
+        return isinstance(model.encoder(torch.zeros(1, *model.shape, device=device)), tuple)

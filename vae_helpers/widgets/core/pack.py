@@ -73,7 +73,10 @@ def pack(module, shape, dtype="float16"):
         elif isinstance(layer, nn.Upsample):
             if layer.mode not in ("nearest", "bilinear") or layer.align_corners:
                 raise _cannot(layer, f"mode {layer.mode!r} with align_corners={layer.align_corners}")
-            add("upsample", layer(torch.zeros(1, *shape)).shape[1:], mode=layer.mode)
+            shape_out = layer(torch.zeros(1, *shape)).shape[1:]
+            if layer.scale_factor and any(n % m for n, m in zip(shape_out[1:], shape[1:])):
+                raise _cannot(layer, f"scale_factor={layer.scale_factor}, no whole number")
+            add("upsample", shape_out, mode=layer.mode)
         elif isinstance(layer, (nn.ReLU, nn.Tanh, nn.Sigmoid)):
             add(type(layer).__name__.lower(), shape)
         elif isinstance(layer, nn.LeakyReLU):
@@ -88,8 +91,12 @@ def pack(module, shape, dtype="float16"):
     with np.errstate(over="ignore"):  # told below
         packed = weights.astype(NUMBERS[dtype])
     if not np.isfinite(packed).all():
-        raise ValueError("a weight of this model is beyond 65,504, the largest float16: use dtype='float32'")
+        raise TooLarge("a weight of this model is beyond 65,504, the largest float16: use dtype='float32'")
     return layers, packed.tobytes()
+
+
+class TooLarge(ValueError):
+    """A weight is beyond what float16 can hold."""
 
 
 class _Affine:

@@ -1,11 +1,12 @@
-// A plane with axes, to draw on and to take hold of. `under(plane)` draws what rests, kept until
+// A plane with axes, to draw on and to take hold of (unless `still`). `under(plane)` draws what rests, kept until
 // view, size or theme change; `over(plane)` what moves. Both draw in the units of the axes.
 class Plane {
-  constructor(stage, { label, x, y, names = ["", ""], aspect = 1, width = 340, under = () => {}, over = () => {} }) {
+  constructor(stage, { label, x, y, names = ["", ""], aspect = 1, width = 340, still = false,
+    under = () => {}, over = () => {} }) {
     Object.assign(this, { stage, names, under, over, home: { x, y }, x: [...x], y: [...y], handles: [], fingers: new Map() });
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.node = element("div", { class: "vae-plane", role: "group", "aria-label": label,
-      style: `max-width:${width}px;aspect-ratio:${aspect}` }, this.canvas);
+      style: `max-width:clamp(${width}px, 30vw, ${1.6 * width}px);aspect-ratio:${aspect}` }, this.canvas);
     this.rest = document.createElement("canvas");
     this.repaint = () => { this.stale = true; stage.frame(this.draw); };
     this.redraw = () => stage.frame(this.draw);
@@ -17,7 +18,8 @@ class Plane {
     });
     sizes.observe(this.node);
     stage.endings.push(() => sizes.disconnect());
-    this.takeHold();
+    if (still) this.canvas.style.touchAction = "auto"; // only to be looked at
+    else this.takeHold();
   }
 
   // --- units
@@ -68,7 +70,7 @@ class Plane {
       if (this.px(v) > 16 && this.px(v) < last) c.fillText(name(v), this.px(v), this.high - 5);
     }
     c.textAlign = "left";
-    for (const v of vertical ? ticks(this.y, this.high / 40) : []) {
+    for (const v of vertical ? ticks(this.y, this.high / 30) : []) {
       this.line([[this.x[0], v], [this.x[1], v]], theme.line, 1);
       if (this.py(v) > 26 && this.py(v) < this.high - 22) c.fillText(name(v), 4, this.py(v) + 4);
     }
@@ -154,6 +156,7 @@ class Plane {
   }
 
   key(event, handle, step, axis) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
     const far = (event.shiftKey || event.key.startsWith("Page") ? 10 : 1) * step, [x, y] = handle.get();
     const by = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowDown: [0, -far], ArrowUp: [0, far],
       PageDown: [0, -far], PageUp: [0, far] }[event.key];
@@ -186,6 +189,7 @@ class Plane {
       if (event.button > 1) return;
       event.preventDefault();
       canvas.setPointerCapture(event.pointerId);
+      if (this.hover) this.onpin?.(); // a press keeps the place
       fingers.set(event.pointerId, event);
       this.panning = event.shiftKey || event.button === 1 || fingers.size > 1;
       this.held = this.panning ? null : this.nearest(event);

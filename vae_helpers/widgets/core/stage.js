@@ -14,6 +14,7 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+const tidy = value => Math.round(value * 1e4) / 1e4; // as it will stand in the learner's next cell
 const round = (value, digits = 2) => {
   const text = value.toFixed(digits);
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−"); // no −0.00; a minus, not a hyphen
@@ -87,15 +88,18 @@ class Stage {
     if (!this.waiting.size) this.request = requestAnimationFrame(now => {
       const due = [...this.waiting];
       this.waiting.clear();
-      for (const each of due) each(now);
+      for (const each of due) try { each(now); } catch (error) { console.error(error); } // the others are drawn
     });
     this.waiting.add(draw);
   }
 
-  say(text) { // to screen readers, when the hand rests, and at most every three seconds
-    clearTimeout(this.saying);
-    const wait = Math.max(700, 3000 - (Date.now() - (this.said ?? 0)));
-    this.saying = setTimeout(() => { this.said = Date.now(); this.status.textContent = text; }, wait);
+  say(text) { // to screen readers: the last word, a moment after the first, and at most every three seconds
+    this.saidLast = text;
+    this.saying ??= setTimeout(() => {
+      this.saying = null;
+      this.said = Date.now();
+      this.status.textContent = this.saidLast;
+    }, Math.max(700, 3000 - (Date.now() - (this.said ?? 0))));
   }
 
   // --- theme: colours as the page has them, for the canvases
@@ -103,6 +107,7 @@ class Stage {
   watchTheme() {
     this.redraws = new Set();
     const changed = () => {
+      if (!this.root.isConnected) return; // no colours yet: JupyterLab may attach it later
       const style = getComputedStyle(this.root);
       const colour = name => style.getPropertyValue(`--vae-${name}`).trim();
       this.theme = Object.fromEntries(["ink", "paper", "faint", "line", "accent"].map(name => [name, colour(name)]));
@@ -114,7 +119,13 @@ class Stage {
     observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
     this.endings.push(() => observer.disconnect());
     this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", later);
-    this.frame(changed); // once the widget is in the page
+    const sharper = () => { // another zoom of the page, or another monitor
+      this.listen(matchMedia(`(resolution: ${devicePixelRatio}dppx)`), "change", () => { changed(); sharper(); }, { once: true });
+    };
+    sharper();
+    const attached = new ResizeObserver(() => { changed(); attached.disconnect(); });
+    attached.observe(this.root);
+    this.endings.push(() => attached.disconnect());
     this.theme = { ink: "#222", paper: "#fff", faint: "#888", line: "#ccc", accent: "#0072b2" };
   }
 
@@ -149,6 +160,7 @@ class Stage {
     };
     this.listen(input, "input", () => { node.move(input.value); move(Number(input.value)); });
     this.listen(input, "keydown", event => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
       const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
       if (by === undefined && event.key !== "Home") return;
       event.preventDefault();
@@ -178,7 +190,7 @@ class Stage {
   copier(line) { // copies what `line()` gives: the state, as Python
     return this.button("Copy as Python", async node => {
       const text = line();
-      try { await navigator.clipboard.writeText(text); } catch { prompt("Copy this line:", text); }
+      try { await navigator.clipboard.writeText(text); } catch { return void prompt("Copy this line:", text); }
       node.textContent = "Copied";
       this.status.textContent = `Copied: ${text}`;
       setTimeout(() => { node.textContent = "Copy as Python"; }, 1500);
