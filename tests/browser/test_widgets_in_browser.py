@@ -529,4 +529,4 @@ def test_fifty_views_leave_no_listener_behind(shown, scratch):
 
 def test_the_console_stays_quiet(notebook):
     _, heard, _ = notebook
-    assert not heard.console
+    assert not heard.console, "\n".join(heard.console)

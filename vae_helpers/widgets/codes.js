@@ -23,7 +23,7 @@ function drawCodes(plane, { codes, labels, classes }) {
   if (classes.length < 2) return;
   const median = list => list.sort((a, b) => a - b)[list.length >> 1];
   const tags = [...middles].map(([label, [x, y]]) => ({ name: classes[label], colour: classColour(label, plane.stage),
-    x: plane.px(median(x)), y: plane.py(median(y)), wide: plane.c.measureText(classes[label]).width + 8, high: 18 }));
+    ...tagBox(plane, classes[label], median(x), median(y)) }));
   moveApart(tags);
   for (const tag of tags) nameTag(plane, tag);
 }
@@ -42,6 +42,10 @@ function moveApart(boxes) {
     }));
   }
 }
+
+// where a tag stands, in pixels
+const tagBox = (plane, name, x, y) =>
+  ({ x: plane.px(x), y: plane.py(y), wide: plane.c.measureText(name).width + 8, high: 18 });
 
 // a class's name on its colour, black or white by the contrast of WCAG
 function nameTag({ c }, { name, colour, x, y, wide, high }) {

@@ -83,7 +83,8 @@ export default widget("Morph", async stage => {
       }
       for (const name of ["u", "v"]) { // above its end, or below where the plane ends
         const [a, b] = here(name), up = (plane.py(b) > 34 ? 21 : -21) * (plane.y[1] - plane.y[0]) / plane.high;
-        nameTag(plane, name === "u" ? "start" : "end", a, b + up, stage.dark ? "#ffffff" : "#000000");
+        const end = name === "u" ? "start" : "end", colour = stage.dark ? "#ffffff" : "#000000";
+        nameTag(plane, { name: end, colour, ...tagBox(plane, end, a, b + up) });
       }
     }
     for (const [name, word] of [["u", "start"], ["v", "end"]])
