@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_helpers.history import History as HistoryAtHome
+from vae_helpers.history import History as HistoryAtHome, let_idle_threads_go
 from vae_helpers.models import build
 from vae_helpers.training import History, Run, fit, negative_elbo, reconstruction_loss
 
@@ -578,3 +578,12 @@ for paused in (True, False):
 def test_python_ends_though_a_run_trains_and_another_is_paused():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True None\n" * 2, "")
+
+
+def test_torch_computes_on_after_its_idle_threads_have_gone():
+    a = torch.randn(400, 400, generator=torch.Generator().manual_seed(0))
+    before, threads = a @ a, torch.get_num_threads()
+    for _ in range(3):
+        let_idle_threads_go()
+        assert torch.equal(a @ a, before)
+    assert torch.get_num_threads() == threads

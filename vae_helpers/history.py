@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import threading
@@ -216,6 +217,7 @@ class Run:
     def _begin(self, train, ends):
         """Call ``train``, then each of ``ends``, in a thread of its own; the first error of theirs is the run's."""
         self.history._run = self
+        let_idle_threads_go()
         # no daemon: one that still computes while Python shuts down may crash it
         self._thread = threading.Thread(target=self._work, args=(train, ends), name="fit", daemon=False)
         self._thread.start()
@@ -298,6 +300,21 @@ class Run:
             history.kl.append(_mean(kl, sizes))
             by_kl = [size * one for size, one in zip(sizes, kl)]
             history.betas.append(_mean(betas, by_kl if sum(by_kl) > 0 else sizes))
+
+
+def let_idle_threads_go():
+    """End the threads that GNU OpenMP keeps for the calling thread; it makes new ones when it needs them.
+
+    It counts the threads of all pools, and once these are more than the cores, a thread sleeps
+    at each barrier in place of spinning: a small network then trains half as fast (4 epochs of
+    ``vae2`` on two cores: 3.2 s in a second thread, 1.7 s in the first). Elsewhere: nothing.
+    """
+    try:
+        with open("/proc/self/maps", encoding="utf-8") as maps:
+            path = next(line.split()[-1] for line in maps if "libgomp" in line)
+        ctypes.CDLL(path).omp_pause_resource_all(1)  # 1: omp_pause_soft, of OpenMP 5.0
+    except (OSError, StopIteration, AttributeError):  # no Linux, another OpenMP, an old one
+        pass
 
 
 def check_beta(beta, loss_of=None):
