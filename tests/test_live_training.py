@@ -319,6 +319,15 @@ def test_wait_for_a_time(images):
     assert run.wait(timeout=PATIENCE) is history and run.finished
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises KeyboardInterrupt, as in a terminal and in a kernel; a shell's background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_wait_stops_the_run(images, capsys):
     def look(run):
         if run.steps_done == 4:
@@ -333,6 +342,7 @@ def test_ctrl_c_in_wait_stops_the_run(images, capsys):
     assert capsys.readouterr().out.startswith("Stopped after 4 steps, 1 of 3 epochs whole: weights and history")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_in_wait_leaves_a_step_that_hangs(images):
     hangs = threading.Event()
 
