@@ -16,7 +16,7 @@ from vae_helpers.widgets.core.base import CourseWidget, module
 from vae_helpers.widgets.core.codes import as_split, named
 from vae_helpers.widgets.ranges import BadValue
 
-CURVES_EVERY, PICTURES_EVERY = 0.25, 0.75  # seconds: what a message costs is taken from the training
+CURVES_EVERY, PICTURES_EVERY = 0.33, 1.0  # seconds: what a message costs is taken from the training
 POINTS = 240  # of a curve: more than a screen can tell apart
 SHOWN, CODED = 10, 500  # images rebuilt, images in the cloud
 
