@@ -39,8 +39,18 @@ def test_each_side_sends_the_codes_of_its_own_model(twins, models, data):
     assert list(twins.labels) == data.test.labels[:300].tolist()
 
 
-def test_only_a_vae_has_rings_of_the_prior(twins):
-    assert twins.prior == [False, True]
+def test_both_planes_have_the_rings_of_the_prior(twins):
+    """On the autoencoder's they show how little of it a draw from N(0, I) reaches."""
+    figure = twins.picture()
+    for plane in figure.axes[:2]:
+        rings = [line for line in plane.lines if line.get_linestyle() == "--"]
+        assert [line.get_xdata().max() for line in rings] == pytest.approx([1, 2, 3], rel=1e-2)
+    plt.close(figure)
+
+
+def test_the_vaes_plane_reaches_as_far_as_its_prior(twins):
+    (low, high), _ = twins.view_right
+    assert low < -3 and high > 3
 
 
 @pytest.mark.parametrize("at", [[0.0, 0.0], [-1.0, 1.0], [0.25, -0.5]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import matplotlib.pyplot as plt
 import torch
@@ -15,7 +14,7 @@ from vae_helpers.models import decode
 from vae_helpers.widgets.core.base import CourseWidget, module
 from vae_helpers.widgets.core.codes import axes_of, codes_of, points, view_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
-from vae_helpers.widgets.ranges import BadValue
+from vae_helpers.widgets.ranges import code_in
 
 NODES = 15  # pictures in a row of the map
 
@@ -59,10 +58,7 @@ class LatentPad(CourseWidget):
 
     @traitlets.validate("z")
     def _z_fits(self, proposal):
-        z = [float(v) for v in proposal["value"]]
-        if len(z) != self._model.latent_dim or not all(map(math.isfinite, z)):
-            raise BadValue(f"z is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
-        return z
+        return code_in("z", proposal["value"], self._model.latent_dim)
 
     def describe(self):
         count = f"{len(self.labels):,} codes" if self.labels else "no codes"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import matplotlib.pyplot as plt
 import torch
@@ -18,7 +17,7 @@ from vae_helpers.widgets.core.base import CORE, STYLE, CourseWidget, module
 from vae_helpers.widgets.core.codes import MOST, as_split
 from vae_helpers.widgets.core.examples import examples_of, names_of, pictures_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
-from vae_helpers.widgets.ranges import BadValue
+from vae_helpers.widgets.ranges import BadValue, code_in
 
 DEAD = 0.01  # nats: a latent whose KL is smaller carries nothing
 REACH = 3  # standard deviations that a slider goes to either side
@@ -87,10 +86,7 @@ class LatentSliders(CourseWidget):
 
     @traitlets.validate("z")
     def _z_fits(self, proposal):
-        z = [float(v) for v in proposal["value"]]
-        if len(z) != self._model.latent_dim or not all(map(math.isfinite, z)):
-            raise BadValue(f"z is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
-        return z
+        return code_in("z", proposal["value"], self._model.latent_dim)
 
     @traitlets.validate("example")
     def _example_exists(self, proposal):

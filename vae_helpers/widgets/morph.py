@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import matplotlib.pyplot as plt
 import torch
@@ -16,7 +15,7 @@ from vae_helpers.widgets.core.base import CORE, STYLE, CourseWidget, module
 from vae_helpers.widgets.core.codes import as_split, axes_of, codes_of, points, view_of
 from vae_helpers.widgets.core.examples import examples_of, names_of
 from vae_helpers.widgets.core.network import Network, decoder_of, is_vae
-from vae_helpers.widgets.ranges import BadValue
+from vae_helpers.widgets.ranges import BadValue, code_in
 
 FRAMES = 9  # of a filmstrip
 OPPOSITE = 1e-3  # radians short of a half turn: codes have four decimals, so no path is told from another here
@@ -102,11 +101,7 @@ class Morph(CourseWidget):
 
     @traitlets.validate("u", "v")
     def _end_fits(self, proposal):
-        z = [float(x) for x in proposal["value"]]
-        if len(z) != self._model.latent_dim or not all(map(math.isfinite, z)):
-            name = proposal["trait"].name
-            raise BadValue(f"{name} is a list of {self._model.latent_dim} numbers, got {proposal['value']!r}")
-        return z
+        return code_in(proposal["trait"].name, proposal["value"], self._model.latent_dim)
 
     @traitlets.validate("t")
     def _t_fits(self, proposal):

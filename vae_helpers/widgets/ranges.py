@@ -33,6 +33,14 @@ def pair_in(name, value, first, second):
     return [number_in(f"{name}[{i}]", one, *limits) for i, (one, limits) in enumerate(zip(pair, (first, second)))]
 
 
+def code_in(name, value, latent_dim):
+    """``value`` as a list of ``latent_dim`` finite numbers; BadValue, a ValueError, if it is something else."""
+    z = [float(v) for v in value]
+    if len(z) != latent_dim or not all(map(math.isfinite, z)):
+        raise BadValue(f"{name} is a list of {latent_dim} numbers, got {value!r}")
+    return z
+
+
 def plain(numbers):
     """Numbers as text, as short as they can be: ``(0, 0.5)``."""
     return f"({', '.join(f'{v:g}' for v in numbers)})"

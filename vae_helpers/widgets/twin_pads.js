@@ -4,7 +4,7 @@ export default widget("Twin pads", async stage => {
   const classes = stage.get("classes");
   const sides = await Promise.all(["left", "right"].map(async (side, k) => {
     const net = await stage.network(`decoder_${side}`), codes = stage.numbers(`codes_${side}`);
-    return { side, net, codes, title: titles[k], prior: stage.get("prior")[k], view: stage.get(`view_${side}`), z: new Float32Array(2) };
+    return { side, net, codes, title: titles[k], view: stage.get(`view_${side}`), z: new Float32Array(2) };
   }));
 
   for (const one of sides) {

@@ -42,7 +42,6 @@ class TwinPads(CourseWidget):
     classes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     view_left = traitlets.List().tag(sync=True)
     view_right = traitlets.List().tag(sync=True)
-    prior = traitlets.List(traitlets.Bool()).tag(sync=True)
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
     background = traitlets.Enum(["codes", "manifold"], "codes").tag(sync=True, echo_update=False)
     at = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
@@ -64,7 +63,7 @@ class TwinPads(CourseWidget):
             decoder_left=decoder_of(left), decoder_right=decoder_of(right), shape=list(left.shape),
             codes_left=sent[0]["codes"], codes_right=sent[1]["codes"], labels=sent[0]["labels"],
             classes=sent[0]["classes"], view_left=view_of(sent[0]["codes"], vae[0]),
-            view_right=view_of(sent[1]["codes"], vae[1]), prior=vae, titles=_titles(titles, vae), at=[0.0, 0.0],
+            view_right=view_of(sent[1]["codes"], vae[1]), titles=_titles(titles, vae), at=[0.0, 0.0],
         )
 
     @traitlets.validate("at")
