@@ -92,6 +92,92 @@ def test_from_tensor_checks_images_and_takes_any_whole_labels():
         Split.from_tensor(images, torch.rand(4))
 
 
+@pytest.fixture
+def grey():
+    """3,000 images of bytes, each with the grey levels 0, 64, 128 and 255."""
+    levels = torch.tensor([[0, 64], [128, 255]], dtype=torch.uint8)
+    images = levels.expand(3000, 1, 2, 2).contiguous()
+    return Split(images, 255, torch.arange(3000), torch.arange(3000).float()[:, None], ("number",))
+
+
+def is_drawn_from(x, grey):
+    """Whether pixels are 0 or 1, and 1 as often as ``grey`` says, within five standard errors."""
+    share, p = x.mean(0), grey.as_float([0])[0]
+    assert ((x == 0) | (x == 1)).all() and x.dtype == torch.float32
+    return ((share - p).abs() <= 5 * (p * (1 - p) / len(x)).sqrt()).all()
+
+
+def test_binarised_draws_with_the_grey_level_as_probability(grey):
+    for split in (grey, Split.from_tensor(grey.as_float())):
+        once = split.binarised()
+        assert isinstance(once, Split) and once.images.dtype == torch.uint8 and once.maximum == 1
+        assert is_drawn_from(once.as_float(), grey)
+        assert not is_drawn_from((grey.as_float() > 0.5).float(), grey), "no threshold passes this test"
+        assert torch.equal(torch.cat([*once.batches(7)]), once.as_float())
+
+
+def test_binarised_once_repeats_with_its_seed_and_leaves_torchs_generator(grey):
+    before = torch.get_rng_state()
+    first, again, other = grey.binarised(), grey.binarised(0), grey.binarised(seed=1)
+    assert torch.equal(first.images, again.images) and not torch.equal(first.images, other.images)
+    assert torch.equal(before, torch.get_rng_state())
+    assert first.images[:, 0, 0, 1].float().var() > 0.1, "all images were drawn alike"
+
+
+def test_binarised_anew_draws_with_each_batch(grey):
+    anew = grey.binarised(None)
+    assert isinstance(anew, Split) and torch.equal(anew.as_float(), grey.as_float())
+    torch.manual_seed(0)
+    first, second = (torch.cat([*anew.batches(100)]) for _ in range(2))
+    assert is_drawn_from(first, grey) and is_drawn_from(second, grey) and not torch.equal(first, second)
+    torch.manual_seed(0)
+    assert torch.equal(torch.cat([*anew.batches(100)]), first)
+    assert torch.equal(grey.as_float(), anew.as_float()), "the draws were written into the data"
+
+
+@pytest.mark.parametrize("seed", [0, None])
+def test_what_is_0_or_1_stays(seed):
+    images = torch.rand(50, 1, 4, 4).round()
+    split = Split.from_tensor(images)
+    for once in (split.binarised(seed), split.binarised(0).binarised(seed), split.binarised(None).binarised(seed)):
+        assert torch.equal(torch.cat([*once.batches(7)]), images)
+
+
+@pytest.mark.parametrize("seed", [0, None])
+def test_what_is_binarised_keeps_its_labels_and_factors(grey, seed):
+    part = grey.binarised(seed).subset(slice(1000, 2000))
+    assert part.factors[:, 0].tolist() == part.labels.tolist() == list(range(1000, 2000))
+    seen = []
+    order = torch.Generator().manual_seed(0)
+    for x, y in part.batches(300, shuffle=True, generator=order, labels=True):
+        assert ((x == 0) | (x == 1)).all() and len(x) == len(y)
+        if seed == 0:
+            assert torch.equal(x, grey.binarised(0).as_float(y))
+        seen += y.tolist()
+    assert sorted(seen) == list(range(1000, 2000)) and seen != sorted(seen)
+
+
+def test_a_split_says_that_it_is_binarised(grey):
+    assert repr(grey.binarised()) == "Split: 3,000 images 1×2×2, 3000 classes, with factors, binarised"
+    assert repr(grey.binarised(None).subset(2)).endswith("binarised anew in each batch")
+    assert repr(grey.binarised(None).binarised(1)).endswith("factors, binarised")
+    assert "binarised" not in repr(grey)
+
+
+def test_binarised_on_a_device(grey):
+    device = "cuda" if torch.cuda.is_available() else "meta"
+    for x in grey.binarised(None).batches(1000, device=device):
+        assert x.device.type == device and x.dtype == torch.float32
+
+
+def test_binarised_refuses_what_is_no_probability():
+    for value, said in ((2.0, "values lie in"), (torch.nan, "NaN")):
+        split = Split(torch.full((1, 1, 2, 2), value), 1, torch.zeros(1, dtype=torch.int64))
+        for seed in (0, None):
+            with pytest.raises(ValueError, match=said):
+                split.binarised(seed)
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_batches_hold_each_image_once(split, shuffle):
     batches = split.batches(4, shuffle=shuffle)

@@ -16,28 +16,38 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports from lower floors only, and from its own subpackage.
 FLOORS = {
+    "effective": 0,
     "files": 0,
+    "layers": 0,
     "answers": 1,
+    "architectures": 1,
     "data": 1,
+    "faults": 1,
     "gaussians": 1,
+    "history": 1,
     "latent": 1,
-    "layers": 1,
     "losses": 1,
+    "noise": 1,
     "weights": 1,
+    "checkpoints": 2,
     "models": 2,
+    "runs": 2,
     "toy": 2,
     "environment": 3,
     "evaluation": 3,
-    "history": 3,
+    "loop": 3,
+    "objective": 3,
     "plots": 3,
     "training": 4,
     "checks": 5,
+    "clinic": 5,
+    "long_training": 5,
     "recipes": 5,
-    "widgets": 5,
+    "widgets": 6,
 }
 
 # What training needs stays light. (tqdm is not among them: torch itself imports it.)
-LIGHT = ["gaussians", "history", "layers", "losses", "data", "latent", "models", "toy", "training"]
+LIGHT = ["architectures", "evaluation", "gaussians", "history", "layers", "losses", "data", "latent", "models", "toy", "training"]
 HEAVY = ["IPython", "PIL", "anywidget", "ipywidgets", "matplotlib"]
 HEAVY += ["scipy", "sklearn", "torchinfo", "torchvision"]
 

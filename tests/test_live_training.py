@@ -17,8 +17,9 @@ import pytest
 import torch
 from torch import nn
 
-from vae_helpers.history import History as HistoryAtHome, let_idle_threads_go
+from vae_helpers.history import History as HistoryAtHome
 from vae_helpers.models import build
+from vae_helpers.runs import let_idle_threads_go
 from vae_helpers.training import History, Run, fit, negative_elbo, reconstruction_loss
 
 SHAPE = (1, 8, 8)

@@ -62,12 +62,13 @@ def test_shapes_of_a_vae(preset, as_published, latent_dim, shape):
 
 
 LATENTS = [("linear", 20), ("mlp", 20), ("mlp2", 2), ("conv", 2), ("vae", 20), ("vae2", 2), ("conv_vae", 2)]
+LATENTS += [("deep_vae", 20), ("deep_vae2", 2), ("fashion_vae", 64), ("vae32", 20)]
 
 
 @pytest.mark.parametrize("preset, latent_dim", LATENTS)
 def test_a_preset_has_the_latents_that_its_text_names(preset, latent_dim):
     model = build(preset)
-    assert model.latent_dim == encode(model, torch.rand(1, 1, 28, 28)).shape[1] == latent_dim
+    assert model.latent_dim == encode(model, torch.rand(1, *model.shape)).shape[1] == latent_dim
     assert str(latent_dim) in PRESETS[preset]
 
 
@@ -137,7 +138,7 @@ def test_the_layers_by_which_published_and_mended_differ(preset):
     assert changed == {f"{block}.dropout": dropouts for block in blocks}
 
 
-@pytest.mark.parametrize("preset", ["linear", "mlp", "mlp2", "vae", "vae2"])
+@pytest.mark.parametrize("preset", ["linear", "mlp", "mlp2", "vae", "vae2", "deep_vae", "deep_vae2", "fashion_vae"])
 def test_the_other_presets_have_no_fault_to_mend(preset):
     assert layer_texts(build(preset, as_published=True)) == layer_texts(build(preset))
 
@@ -213,7 +214,7 @@ def test_an_unknown_preset_lists_those_that_are():
     assert "'convnet'" in str(raised.value) and all(name in str(raised.value) for name in PRESETS)
 
 
-@pytest.mark.parametrize("preset", ["conv", "conv_vae"])
+@pytest.mark.parametrize("preset", ["conv", "conv_vae", "fashion_vae"])
 @pytest.mark.parametrize("shape", [(1, 30, 28), (1, 28, 30), (3, 9, 9)])
 def test_a_size_that_cannot_be_halved_twice(preset, shape):
     with pytest.raises(ValueError, match="multiples of 4") as raised:
@@ -274,7 +275,8 @@ def test_decode_of_pixels_leaves_them_alone():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_reconstruct_is_encode_then_decode(preset):
-    model, x = build(preset), torch.rand(4, 1, 28, 28)
+    model = build(preset)
+    x = torch.rand(4, *model.shape)
     assert torch.equal(reconstruct(model, x), decode(model, encode(model, x)))
 
 

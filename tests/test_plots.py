@@ -15,7 +15,9 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from vae_helpers import plots
-from vae_helpers.training import History
+from vae_helpers.data import Split
+from vae_helpers.history import History
+from vae_helpers.models import build, reconstruct
 
 DIGITS = torch.rand(12, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 PHOTOS = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -185,6 +187,129 @@ def test_rows_of_two_sizes(other):
 def test_no_rows():
     with pytest.raises(ValueError, match="rows"):
         plots.image_rows({})
+
+
+# --- pictures saved after each epoch
+
+
+def grid_of(path):
+    """A saved picture as floats in [0, 1], ink as 1 for digits."""
+    sheet = np.asarray(Image.open(path)) / 255
+    return 1 - sheet if sheet.ndim == 2 else sheet
+
+
+def small_model(shape=(1, 8, 8)):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build("vae2", shape=shape)
+
+
+def after(epochs):
+    return History(train=[1.0] * epochs)
+
+
+@pytest.mark.parametrize("images", [DIGITS[:4], PHOTOS], ids=["digits", "photos"])
+def test_a_saved_grid_is_originals_over_reconstructions(tmp_path, images):
+    model = small_model(images.shape[1:])
+    plots.save_grids(images, tmp_path, scale=1)(model, after(1))
+    sheet, pictures = grid_of(tmp_path / "epoch_001.png"), [images, reconstruct(model, images)]
+    assert sheet.shape[:2] == (8 + 2 + 8, len(images) * 10 - 2)
+    for top, row in zip((0, 10), pictures):
+        for i, picture in enumerate(row.permute(0, 2, 3, 1).squeeze(3).numpy()):
+            np.testing.assert_allclose(sheet[top : top + 8, 10 * i : 10 * i + 8], picture, atol=0.51 / 255)
+    margin = sheet[8:10]
+    assert (margin == 0).all() if images is not PHOTOS else (margin == 1).all()  # paper
+
+
+def test_each_epoch_has_a_file_of_its_own_and_a_folder_is_made(tmp_path):
+    save, model = plots.save_grids(DIGITS, tmp_path / "a" / "b"), small_model()
+    for epoch in (1, 2, 12):
+        save(model, after(epoch))
+    names = ["epoch_001.png", "epoch_002.png", "epoch_012.png"]
+    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == names
+
+
+def test_a_grid_shows_the_model_as_it_is_and_replaces_the_one_that_was_there(tmp_path):
+    save, model = plots.save_grids(DIGITS, tmp_path), small_model()
+    save(model, after(1))
+    before = grid_of(tmp_path / "epoch_001.png")
+    with torch.no_grad():
+        model.decoder[-2].bias.fill_(20)  # all ink
+    save(model, after(1))
+    now = grid_of(tmp_path / "epoch_001.png")
+    height = len(now) // 2 - 2
+    assert (now[:height] == before[:height]).all() and now[-height:, :16].mean() > 0.95 > before[-height:, :16].mean()
+
+
+def test_the_scale_is_pixels_for_a_pixel(tmp_path):
+    model = small_model()
+    for scale in (1, 3):
+        plots.save_grids(DIGITS[:2], tmp_path / str(scale), scale=scale)(model, after(1))
+    one, three = (grid_of(tmp_path / name / "epoch_001.png") for name in "13")
+    assert (three == one.repeat(3, 0).repeat(3, 1)).all()
+
+
+def test_saving_a_grid_changes_neither_the_model_nor_its_random_numbers(tmp_path):
+    model = build("vae32", as_published=True).train()  # with dropout and batch norm
+    state, random = {k: v.clone() for k, v in model.state_dict().items()}, torch.get_rng_state()
+    plots.save_grids(torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0)), tmp_path)(model, after(1))
+    assert model.training and torch.equal(random, torch.get_rng_state())
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert plt.get_fignums() == []
+
+
+def test_a_grid_keeps_the_images_that_it_was_given(tmp_path):
+    images, model = DIGITS.clone(), small_model()
+    save = plots.save_grids(images, tmp_path, scale=1)
+    images.zero_()
+    save(model, after(1))
+    np.testing.assert_allclose(grid_of(tmp_path / "epoch_001.png")[:8, :8], DIGITS[0, 0], atol=0.51 / 255)
+
+
+def test_a_split_is_taken_too(tmp_path):
+    split = Split((255 * DIGITS).round().byte(), 255, torch.zeros(12, dtype=torch.int64))
+    plots.save_grids(split, tmp_path, scale=1)(small_model(), after(1))
+    np.testing.assert_allclose(grid_of(tmp_path / "epoch_001.png")[:8, :8], DIGITS[0, 0], atol=1.02 / 255)
+
+
+@pytest.mark.parametrize(
+    "images, said",
+    [(DIGITS[:0], "batch is empty"), (DIGITS * 2, "values lie in"), (DIGITS[:, 0], "4 are wanted")],
+)
+def test_what_cannot_be_saved_is_refused_before_the_training(tmp_path, images, said):
+    with pytest.raises(ValueError, match=said):
+        plots.save_grids(images, tmp_path)
+    with pytest.raises(ValueError, match="scale"):
+        plots.save_grids(DIGITS, tmp_path, scale=0)
+
+
+def test_images_that_the_model_cannot_take(tmp_path):
+    with pytest.raises(ValueError, match="8×8 pixels where 9×9 are wanted"):
+        plots.save_grids(DIGITS, tmp_path)(small_model((1, 9, 9)), after(1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_leaves_the_grid_that_was_there(tmp_path, monkeypatch):
+    save, model = plots.save_grids(DIGITS, tmp_path), small_model()
+    save(model, after(1))
+    before = (tmp_path / "epoch_001.png").read_bytes()
+
+    def full(self, path, **how):
+        path.write_bytes(b"half a picture")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="was not written"):
+        save(model, after(1))
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
+
+
+def test_fit_saves_a_grid_after_each_epoch(tmp_path):
+    from vae_helpers.training import fit
+
+    fit(small_model(), DIGITS, epochs=2, callbacks=[plots.save_grids(DIGITS[:5], tmp_path)], progress=False)
+    first, second = (grid_of(tmp_path / f"epoch_00{n}.png") for n in (1, 2))
+    assert len(list(tmp_path.iterdir())) == 2 and (first != second).any()
 
 
 # --- codes

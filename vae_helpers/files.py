@@ -35,6 +35,11 @@ def weights_folder() -> Path:
     return data_folder() / "weights"
 
 
+def histories_folder() -> Path:
+    """``data/histories/``: runs too long for a notebook."""
+    return data_folder() / "histories"
+
+
 def answers_folder() -> Path:
     """``answers/``, or ``VAE_ANSWERS``: what the learner wrote; git ignores it."""
     return Path(os.environ.get("VAE_ANSWERS") or root() / "answers").expanduser()

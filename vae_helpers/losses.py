@@ -9,6 +9,8 @@ import math
 import torch
 from torch.nn import functional as F
 
+from vae_helpers import effective
+
 
 def rmse(x_hat, x):
     """Root of the mean squared error over all pixels of all images: pixel units, shape ().
@@ -60,6 +62,16 @@ def kl_to_standard_normal(mu, logvar):
     return kl_per_latent(mu, logvar).sum(-1)
 
 
+def free_bits_kl(mu, logvar, free_bits):
+    """Σ_j max(``free_bits``, mean over the batch of KL_j), in nats, shape (): what free bits charge for the KL.
+
+    Kingma et al. 2016 (arXiv 1606.04934), the objective with free bits, with each latent a group of its own.
+    ``mu`` and ``logvar`` (N, d); ``free_bits`` of 0 or more, the nats that each latent may
+    have for free: below them nothing pulls it to the prior. Never below d · ``free_bits``.
+    """
+    return kl_per_latent(mu, logvar).mean(0).clamp(min=free_bits).sum()
+
+
 def kl_normal(mu_q, logvar_q, mu_p, logvar_p):
     """KL(q ‖ p) of two diagonal Gaussians, in nats, shape (N,): each argument (N, d), or broadcasts to it.
 
@@ -90,3 +102,54 @@ def elbo(logits, x, mu, logvar):
     q = N(mu, exp(logvar)), so this is an unbiased estimate; ``x`` of the same shape.
     """
     return -bernoulli_nll(logits, x) - kl_to_standard_normal(mu, logvar)
+
+
+def effective_beta(likelihood, reconstruction=None, kl=None, *, batch=None, pixels=None, latents=None,
+                   sigma=None, error=None, factor=1.0, output="logits", seed=0):
+    """The β that a VAE's code really trains with, once both of its terms are in nats per image: a float.
+
+    Codes sum and average as they please, and so weigh the KL by 0.001 or by 78,400 without saying so.
+    Two terms averaged over unlike numbers of things, as in
+    ``F.binary_cross_entropy(x_hat, x) + kl.sum()``, are read off thus:
+
+    >>> effective_beta("bernoulli", reconstruction="mean", kl="sum", batch=100, pixels=784)
+    78400.0
+
+    likelihood
+        What the reconstruction is the −log p(x | z) of. ``"bernoulli"``: a cross-entropy.
+        ``"gaussian"``: a squared error Σ (x − x̂)², which is 2σ² times the nll of a Gaussian, so that its weight
+        depends on ``sigma``: 1, or √½, against which it counts as it stands. ``"rmse"``:
+        the root of the mean squared error; its slope falls as it grows, so the current ``error`` is needed too.
+    reconstruction, kl
+        How each term is reduced: ``"sum"``, ``"mean"`` (over batch and pixels, or batch and latents), or what it
+        is averaged over and not summed: ``"batch"``, ``"pixels"``, ``"latents"`` or a tuple of two. (A mean
+        of what was summed already changes nothing: that is a sum.) Or both are the functions of the code:
+        see below.
+    batch, pixels, latents
+        How many: ``pixels`` = C·H·W, or (C, H, W). Those that do not change β may be left out.
+    factor
+        What the code multiplies its KL with, divided by what it multiplies its reconstruction with.
+        A KL that lacks its ½ has 2.
+
+    Two functions, ``reconstruction(x_hat, x)`` and ``kl(mu, logvar)``, each giving one number, are measured: β is
+    the ratio of their gradients to those of ``bernoulli_nll`` or ``gaussian_nll`` and of ``kl_to_standard_normal``,
+    means over the batch, on random inputs from ``seed``. ``x_hat`` and ``x`` are (batch, pixels), or (batch, C, H, W)
+    if ``pixels`` is (C, H, W); all three sizes are needed. For a cross-entropy
+    ``output="pixels"`` gives it probabilities in place of logits. If a gradient is not
+    proportional to the right one, since a sign is wrong, say, or σ⁴ stands for σ², no β describes the code:
+    ValueError says what was found. It is raised for arguments that cannot be read, too.
+    """
+    sizes = {"batch": batch, "pixels": pixels, "latents": latents}
+    effective.check_arguments(likelihood, reconstruction, kl, sizes, sigma, error, factor, output)
+    if not callable(kl):
+        return float(factor * effective.weight_from_sums(likelihood, reconstruction, kl, sizes, sigma, error))
+
+    def nll_per_image(y, x):
+        return (bernoulli_nll(y, x) if likelihood == "bernoulli" else gaussian_nll(y, x, sigma)).mean()
+
+    def kl_per_image(mu, logvar):
+        return kl_to_standard_normal(mu, logvar).mean()
+
+    references = (nll_per_image, kl_per_image)
+    beta = effective.weight_from_gradients(likelihood, reconstruction, kl, references, sizes, error, output, seed)
+    return float(factor * beta)

@@ -13,8 +13,19 @@ import torch
 from torch import nn
 
 from vae_helpers import weights
+from vae_helpers.architectures import (
+    OnBoth,
+    conv32_decoder,
+    conv32_encoder,
+    conv_decoder,
+    conv_encoder,
+    fashion_decoder,
+    fashion_encoder,
+    mlp_decoder,
+    mlp_encoder,
+)
 from vae_helpers.files import weights_folder
-from vae_helpers.layers import BAD, Gaussian, Reshape, sample
+from vae_helpers.layers import Gaussian, Reshape, sample
 
 
 class LinearAutoencoder(nn.Module):
@@ -82,54 +93,6 @@ def gaussian_encoder(encoder):
     return nn.Sequential(*body, Gaussian(last.in_features, last.out_features))
 
 
-def conv_encoder(latent_dim=2, shape=(1, 28, 28), dropout=0.5):
-    """The encoder of A. Behera's slides (2022): four 3×3 convolutions, each with a BAD block.
-
-    Defined in notebook 01. (N, C, H, W) to (N, latent_dim); H and W must be
-    multiples of 4, since two of the convolutions halve them.
-    """
-    channels, strides = [shape[0], 32, 64, 64, 64], [1, 2, 2, 1]
-    layers = []
-    for c_in, c_out, stride in zip(channels, channels[1:], strides):
-        layers += [nn.Conv2d(c_in, c_out, 3, stride, padding=1), BAD(c_out, dropout)]
-    flat = 64 * (shape[1] // 4) * (shape[2] // 4)
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, latent_dim))
-
-
-def conv_decoder(latent_dim=2, shape=(1, 28, 28), dropout=0.5, as_published=False):
-    """The mirror of ``conv_encoder``: (N, latent_dim) to logits (N, C, H, W).
-
-    Defined in notebook 01. The published net has a BAD block after its last
-    layer too, which zeroes half of the output pixels in training;
-    ``as_published=True`` keeps it, for the lesson.
-    """
-    channels, strides = [64, 64, 64, 32, shape[0]], [1, 2, 2, 1]
-    small = (64, shape[1] // 4, shape[2] // 4)
-    layers = [nn.Linear(latent_dim, prod(small)), Reshape(small)]
-    for c_in, c_out, stride in zip(channels, channels[1:], strides):
-        conv = nn.ConvTranspose2d(c_in, c_out, 3, stride, padding=1, output_padding=stride - 1)
-        layers += [conv, BAD(c_out, dropout)]
-    return nn.Sequential(*(layers if as_published else layers[:-1]))
-
-
-def mlp_encoder(latent_dim=2, shape=(1, 28, 28), hidden=(400, 128)):
-    """Linear layers with ReLUs between: (N, C, H, W) to (N, latent_dim). Defined in notebook 01."""
-    sizes = [prod(shape), *hidden]
-    layers = [nn.Flatten()]
-    for n_in, n_out in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], latent_dim))
-
-
-def mlp_decoder(latent_dim=2, shape=(1, 28, 28), hidden=(400, 128)):
-    """The mirror of ``mlp_encoder``: (N, latent_dim) to logits (N, C, H, W). Defined in notebook 01."""
-    sizes = [latent_dim, *reversed(hidden)]
-    layers = []
-    for n_in, n_out in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], prod(shape)), Reshape(shape))
-
-
 PRESETS = {
     "linear": "784-20-784, no activation: C. Ryu's linear autoencoder",
     "mlp": "784-400-20 and back: twenty thousand images a second and more on two cores",
@@ -138,44 +101,70 @@ PRESETS = {
     "vae": "mlp with a Gaussian layer for its last: the fast VAE, 20 latents",
     "vae2": "mlp2 with a Gaussian layer for its last: the fast VAE with a plane of codes, 2 latents",
     "conv_vae": "conv with a Gaussian layer for its last: A. Behera's VAE, 2 latents",
+    "fashion_vae": "four 3×3 convolutions of 32, 64, 72, 64 channels, of a notebook on Fashion-MNIST, 64 latents",
+    "vae32": "A. Nikhade's four 4×4 convolutions of 8, 16, 32, 64 channels, for pictures of 32×32, 20 latents",
+    "deep_vae": "784-400-400-20 and back: a VAE with one hidden layer more than vae, 20 latents",
+    "deep_vae2": "784-400-200-100-2 and back: the deepest of the fast VAEs, for a plane of codes, 2 latents",
 }
-TWINS = {"vae": "mlp", "vae2": "mlp2", "conv_vae": "conv"}
+HIDDEN = {"mlp": (400,), "mlp2": (400, 128), "vae": (400,), "vae2": (400, 128)}
+HIDDEN |= {"deep_vae": (400, 400), "deep_vae2": (400, 200, 100)}
+LATENTS = {"linear": 20, "mlp": 20, "vae": 20, "deep_vae": 20, "vae32": 20, "fashion_vae": 64}  # the others: 2
 
 
-def build(preset, latent_dim=None, as_published=False, shape=(1, 28, 28)):
+def build(preset, latent_dim=None, as_published=False, shape=None):
     """A fresh network by name; ``PRESETS`` says what each is.
 
-    ``latent_dim``: by default the one that ``PRESETS`` names.
+    ``latent_dim``: by default the one that ``PRESETS`` names. ``shape``: (C, H, W) of
+    one image, by default (1, 28, 28), and (1, 32, 32) for ``vae32``.
     ``as_published=True`` gives the published net with its faults, for the
-    lessons that break and mend it: for ``conv`` dropout of one half in every
-    block and a BAD block after the last layer. The mended net drops nothing
-    (on a picture's way through two numbers dropout costs quality and time) and
-    ends in logits; ``conv_vae`` likewise. The other presets have no faults to mend. ``shape``: (C, H, W) of one image.
+    lessons that break and mend it. For ``conv`` and ``conv_vae``: dropout of one half in every
+    block and a BAD block after the last layer; the mended net drops nothing
+    (on a picture's way through two numbers dropout costs quality and time). For
+    ``vae32``: leaky ReLU and dropout on μ and on log σ², and no activation before
+    those two heads. The other presets have no faults to mend; their published
+    training may (``losses.effective_beta``). Every net but ``linear`` ends in logits, where
+    the published ones have a sigmoid: that changes no picture, and the loss no longer overflows.
 
     Weights are drawn from torch's global generator: call ``torch.manual_seed``
     first for the same net twice.
     """
     if preset not in PRESETS:
         raise ValueError(f"unknown preset {preset!r}: there are {', '.join(PRESETS)}")
-    if preset in TWINS:
-        twin = build(TWINS[preset], latent_dim, as_published, shape)
-        return VAE(gaussian_encoder(twin.encoder), twin.decoder, twin.latent_dim, shape)
     if latent_dim is None:
-        latent_dim = 20 if preset in ("linear", "mlp") else 2
+        latent_dim = LATENTS.get(preset, 2)
     if latent_dim < 1:
         raise ValueError(f"a code has one number at least: latent_dim cannot be {latent_dim}")
+    if shape is None:
+        shape = (1, 32, 32) if preset == "vae32" else (1, 28, 28)
     if preset == "linear":
         return LinearAutoencoder(latent_dim, shape)
-    if preset in ("mlp", "mlp2"):
-        hidden = (400,) if preset == "mlp" else (400, 128)
-        encoder, decoder = mlp_encoder(latent_dim, shape, hidden), mlp_decoder(latent_dim, shape, hidden)
-    else:
-        if shape[1] % 4 or shape[2] % 4:
-            raise ValueError(f"the conv net halves twice: height and width must be multiples of 4, not {shape}")
-        dropout = 0.5 if as_published else 0.0
-        encoder = conv_encoder(latent_dim, shape, dropout)
-        decoder = conv_decoder(latent_dim, shape, dropout, as_published)
-    return Autoencoder(encoder, decoder, latent_dim, shape)
+    encoder, decoder = _coders(preset, latent_dim, as_published, shape)
+    if "vae" not in preset:
+        return Autoencoder(encoder, decoder, latent_dim, shape)
+    encoder = gaussian_encoder(encoder)
+    if preset == "vae32" and as_published:
+        encoder.append(OnBoth(nn.LeakyReLU(), nn.Dropout(0.2)))
+    return VAE(encoder, decoder, latent_dim, shape)
+
+
+def _coders(preset, latent_dim, as_published, shape):
+    """The encoder, ending in a linear layer, and the decoder of a preset; ValueError for a shape they cannot take."""
+    if preset in HIDDEN:
+        hidden = HIDDEN[preset]
+        return mlp_encoder(latent_dim, shape, hidden), mlp_decoder(latent_dim, shape, hidden)
+    if preset == "vae32":
+        if tuple(shape[1:]) != (32, 32):
+            raise ValueError(
+                f"vae32 takes pictures of 32×32, not {shape}: load mnist32, or put a margin of two pixels "
+                "around 28×28 with torch.nn.functional.pad(images, (2, 2, 2, 2))"
+            )
+        return conv32_encoder(latent_dim, shape, as_published), conv32_decoder(latent_dim, shape)
+    if shape[1] % 4 or shape[2] % 4:
+        raise ValueError(f"{preset} halves its pictures twice: height and width must be multiples of 4, not {shape}")
+    if preset == "fashion_vae":
+        return fashion_encoder(latent_dim, shape), fashion_decoder(latent_dim, shape)
+    dropout = 0.5 if as_published else 0.0
+    return conv_encoder(latent_dim, shape, dropout), conv_decoder(latent_dim, shape, dropout, as_published)
 
 
 def pretrained(name, folder=None):

@@ -19,6 +19,10 @@ import torch
 from matplotlib import rc_params_from_file
 from matplotlib.colors import to_hex, to_rgb
 
+from vae_helpers.data import Split, check_images
+from vae_helpers.files import whole_file
+from vae_helpers.models import reconstruct
+
 WIDE, SQUARE = (8, 3), (5.5, 5.5)
 
 STYLE = Path(__file__).with_name("course.mplstyle")
@@ -171,6 +175,34 @@ def image_rows(rows, title="", ax=None):
     ax.spines[:].set_visible(False)
     ax.set_title(title)
     return alt(ax, f"{title + ': ' if title else ''}rows of {n} images: {', '.join(sheets)}.")
+
+
+def save_grids(images, folder, scale=2):
+    """A callback for ``fit`` that saves a picture after each epoch: ``images`` over what the model makes of them.
+
+    ``fit(…, callbacks=[save_grids(images, "grids")])`` writes ``grids/epoch_001.png`` and so on,
+    each whole or not at all; one that is there already is replaced.
+    ``images``: a Split, or float32 (N, C, H, W) in [0, 1], of one channel or three; ten or so, since they stand in
+    one row. ``scale``: pixels of the file for one of the image. Digits are ink on paper.
+    ValueError for what are no images, and after the first epoch if the model takes others.
+    """
+    images = (images if isinstance(images, Split) else Split.from_tensor(images)).as_float()
+    originals, folder = _pixels(images), Path(folder).expanduser()
+    if not (isinstance(scale, int) and scale >= 1):
+        raise ValueError(f"scale must be a whole number from 1 up, not {scale!r}")
+
+    def save(model, history):
+        # PIL, and no figure of pyplot's: under a live view this runs in the thread that trains
+        from PIL import Image
+
+        check_images(images, getattr(model, "shape", None))
+        rebuilt = _pixels(reconstruct(model, images.to(next(model.parameters()).device)))
+        sheet = _tile(np.concatenate([originals, rebuilt]), len(originals)).repeat(scale, 0).repeat(scale, 1)
+        sheet = 1 - sheet if sheet.ndim == 2 else sheet
+        with whole_file(folder / f"epoch_{len(history.train):03d}.png") as part:
+            Image.fromarray((sheet * 255).round().astype(np.uint8)).save(part, format="png")
+
+    return save
 
 
 def _ink_on(colour):

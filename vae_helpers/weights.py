@@ -10,6 +10,9 @@ from safetensors.torch import save_file
 from vae_helpers.files import whole_file
 
 
+IN_CHECKPOINT = "weights/"  # how the names of the weights begin in a checkpoint, which holds other tensors too
+
+
 class WeightsError(ValueError):
     """The file is damaged, or holds the weights of another network; the model is as it was."""
 
@@ -31,22 +34,20 @@ def save(model, path, dtype=None, **metadata):
             cure = (f"is too large for {dtype}: save without dtype" if tensor.isfinite().all() else
                     "holds NaN or infinity, the training has run away: build the model anew and take a smaller lr")
             raise WeightsError(f"{name} {cure}. Nothing was written to {path}")
-    with whole_file(path) as part:
-        try:
-            save_file(tensors, part, {key: str(value) for key, value in metadata.items()})
-        except SafetensorError as error:  # a full disk, say: not an OSError, as of any other file
-            raise OSError(str(error)) from error
-    return Path(path)
+    return write(path, tensors, metadata)
 
 
 def load(model, path):
     """Read the weights in ``path`` into ``model``; return the metadata stored with them.
 
-    Everything is checked before the first weight is changed. FileNotFoundError
-    if there is no such file; WeightsError, with the reason, if it is damaged,
-    a pickle, of another network, or holds NaN.
+    ``path`` may be a checkpoint of ``training.fit`` too. Everything is checked before the
+    first weight is changed. FileNotFoundError if there is no such file; WeightsError,
+    with the reason, if it is damaged, a pickle, of another network, or holds NaN.
     """
-    tensors, metadata = _read(path)
+    tensors, metadata = read(path)
+    if any(name.startswith(IN_CHECKPOINT) for name in tensors):
+        tensors = {name.removeprefix(IN_CHECKPOINT): tensor for name, tensor in tensors.items()
+                   if name.startswith(IN_CHECKPOINT)}
     wanted = model.state_dict()
     faults = [f"{name} is missing" for name in wanted if name not in tensors]
     faults += [f"{name} is not of this network" for name in tensors if name not in wanted]
@@ -71,11 +72,21 @@ def read_metadata(path):
 
     FileNotFoundError and WeightsError as with ``load``, but that no weight is looked at.
     """
-    return _read(path)[1]
+    return read(path)[1]
 
 
-def _read(path):
-    """Tensors and metadata of a safetensors file, or a WeightsError with the reason."""
+def write(path, tensors, metadata):
+    """Write a dict of tensors, and one of texts beside them, as safetensors, whole or not at all; return the path."""
+    with whole_file(path) as part:
+        try:
+            save_file(tensors, part, {key: str(value) for key, value in metadata.items()})
+        except SafetensorError as error:  # a full disk, say: not an OSError, as of any other file
+            raise OSError(str(error)) from error
+    return Path(path)
+
+
+def read(path):
+    """Tensors and metadata of a safetensors file, whatever they are, or a WeightsError with the reason."""
     path = Path(path)
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.safetensors")) if path.parent.is_dir() else []

@@ -9,7 +9,7 @@ spends on learning (``python -m benchmarks`` measures both).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ class Split:
         labels: int64 (N,).
         factors: float32 (N, k), what the images were drawn from, or None.
         factor_names: k names, in the order of the columns of ``factors``.
+        redrawn: whether batches draw each pixel anew as 0 or 1; see `binarised`.
     """
 
     images: Tensor
@@ -36,6 +37,7 @@ class Split:
     labels: Tensor
     factors: Tensor | None = None
     factor_names: tuple[str, ...] = ()
+    redrawn: bool = False
 
     def __post_init__(self):
         images, labels, factors = self.images, self.labels, self.factors
@@ -84,12 +86,17 @@ class Split:
         parts = [f"{count:,} image{'s' * (count != 1)} {size}", f"{classes} class{'es' * (classes != 1)}"]
         if self.factors is not None:
             parts.append("with factors")
+        if self.redrawn:
+            parts.append("binarised anew in each batch")
+        elif self.maximum == 1 and self.images.dtype == torch.uint8:
+            parts.append("binarised")
         return "Split: " + ", ".join(parts)
 
     def as_float(self, index=None) -> Tensor:
         """The images, or ``images[index]``, as float32 in [0, 1]: always a copy.
 
         All of MNIST takes 188 MB this way; `batches` never holds more than a batch.
+        Where batches are binarised anew, these are the grey levels they are drawn from.
         """
         images = self.images if index is None else self.images[index]
         return _unit(images.to(torch.float32, copy=True), self.maximum)
@@ -105,7 +112,31 @@ class Split:
                 raise ValueError(f"asked for the first {which} of {len(self):,} images")
             which = slice(which)
         factors = None if self.factors is None else self.factors[which]
-        return Split(self.images[which], self.maximum, self.labels[which], factors, self.factor_names)
+        return replace(self, images=self.images[which], labels=self.labels[which], factors=factors)
+
+    def binarised(self, seed=0) -> Split:
+        """The same images with pixels 0 and 1 only, drawn with the grey level as the probability of a 1.
+
+        So a pixel is as grey as before on average, where a threshold would throw the
+        greys away (Salakhutdinov & Murray 2008); for such images a Bernoulli decoder's
+        loss is a likelihood. Pixels that are 0 or 1 stay what they are.
+
+        Args:
+            seed: draw once, from a generator of this seed: for test images, and
+                wherever numbers are to repeat. None: draw anew with each batch, from
+                torch's global generator (``fit`` seeds it), which is worth many
+                times the images in training. `as_float` still gives the grey levels then.
+        """
+        if self.images.is_floating_point():
+            check_images(self.images)
+        if seed is None:
+            return replace(self, redrawn=True)
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.empty_like(self.images, dtype=torch.uint8)
+        for part in torch.arange(len(self)).split(1000):  # all of MNIST as floats would take 188 MB, twice
+            grey = self.as_float(part.to(drawn.device)).cpu()
+            drawn[part[0] : part[-1] + 1] = torch.rand(grey.shape, generator=generator) < grey
+        return replace(self, images=drawn, maximum=1, redrawn=False)
 
     def batches(self, batch_size, shuffle=False, generator=None, device="cpu", drop_last=False, labels=False):
         """Batches of float32 images in [0, 1], shape (n, C, H, W), to be looped over.
@@ -164,6 +195,8 @@ class Batches:
             x = _take(images, part, order).to(self.device)
             # a copy in any case: whoever writes into a batch must not write into the data
             x = _unit(x.to(torch.float32, copy=True), maximum)
+            if self.split.redrawn:
+                x = torch.rand_like(x).lt_(x)  # three times as fast as bernoulli_
             yield (x, _take(labels, part, order).to(self.device)) if self.labels else x
 
     def _order(self, count: int) -> Tensor:
