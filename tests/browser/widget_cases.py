@@ -162,4 +162,16 @@ view""",
         keys=Keys("β", number="view.beta", step=0.1, home=1.0),
         set="view.run.step()",
     ),
+    Case(
+        name="BreakIt",
+        variable="broken",
+        make="""broken = widgets.BreakIt(data.train.subset(300), epochs=1)
+broken.train(2), broken.train(3)  # nothing changes by itself while the tests look at it
+broken.reset()
+broken""",
+        state="broken.chosen",
+        mouse=Click("Patient 2"),
+        keys=Keys("Your diagnosis", step=1.0, home=None, key="ArrowDown", role="combobox"),
+        set="broken.chosen = 3",
+    ),
 ]
