@@ -11,6 +11,7 @@ import answers_to_01
 import answers_to_02
 import answers_to_03
 import answers_to_04
+import answers_to_05
 import numpy as np
 import pytest
 import torch
@@ -25,7 +26,7 @@ from vae_helpers.checks import Verdict
 TIMES = 5  # each check draws its inputs anew
 COUNT = itertools.count()
 NAMES = [name for name in checks.__all__ if name != "Verdict"]
-TABLES = [answers_to_00, answers_to_01, answers_to_02, answers_to_03, answers_to_04]
+TABLES = [answers_to_00, answers_to_01, answers_to_02, answers_to_03, answers_to_04, answers_to_05]
 RIGHT, WRONG, STUBS = (
     {name: entries for table in TABLES for name, entries in getattr(table, kind).items()}
     for kind in ("RIGHT", "WRONG", "STUBS")

@@ -8,6 +8,7 @@ and it keeps what was written in ``answers/``.
 from vae_helpers.checks.autoencoder import conv_size, nearest_code, one_step, pictures, rmse, steady_codes
 from vae_helpers.checks.bound import beta_of_sigma, bound, image_nll, log_mean
 from vae_helpers.checks.divergence import discrete_kl, kl_div_call, kl_monte_carlo, kl_to_normal, kl_two_normals
+from vae_helpers.checks.evaluation import active_units, grey_floor, importance_log_p
 from vae_helpers.checks.gaussian import (
     correlated_pair,
     gaussian_sample,
@@ -15,12 +16,14 @@ from vae_helpers.checks.gaussian import (
     mixture_log_density,
     score_gradient,
 )
+from vae_helpers.checks.training import beta_of_code, free_bits, nats_per_image, warm_up
 from vae_helpers.checks.verdict import Verdict
 from vae_helpers.checks.welcome import brightness
 
 __all__ = [
-    "Verdict", "beta_of_sigma", "bound", "brightness", "conv_size", "correlated_pair", "discrete_kl",
-    "gaussian_sample", "image_nll", "kl_div_call", "kl_monte_carlo", "kl_to_normal", "kl_two_normals", "log_density",
-    "log_mean", "mixture_log_density", "nearest_code", "one_step", "pictures", "rmse", "score_gradient",
-    "steady_codes",
+    "Verdict", "active_units", "beta_of_code", "beta_of_sigma", "bound", "brightness", "conv_size",
+    "correlated_pair", "discrete_kl", "free_bits", "gaussian_sample", "grey_floor", "image_nll", "importance_log_p",
+    "kl_div_call", "kl_monte_carlo", "kl_to_normal", "kl_two_normals", "log_density", "log_mean",
+    "mixture_log_density", "nats_per_image", "nearest_code", "one_step", "pictures", "rmse", "score_gradient",
+    "steady_codes", "warm_up",
 ]
