@@ -34,6 +34,7 @@ take-news:
 # For authors: train the shipped networks anew; run the notebooks and store their outputs; compile the lock anew.
 weights: $(READY)
 	$(BIN)/python -m vae_helpers.recipes
+	$(BIN)/python -m vae_helpers.long_training
 
 notebooks: $(READY)
 	$(BIN)/python tests/notebook_tools.py

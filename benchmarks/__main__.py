@@ -1,8 +1,8 @@
 """``python -m benchmarks``: run all benchmarks, one after the other."""
 
-from . import loading
+from . import goal, loading
 
-BENCHMARKS = [loading]  # modules with a main() that prints its table
+BENCHMARKS = [loading, goal]  # modules with a main() that prints its table
 
 for benchmark in BENCHMARKS:
     benchmark.main()

@@ -22,12 +22,12 @@ FLOORS = {
     "answers": 1,
     "architectures": 1,
     "data": 1,
-    "faults": 1,
     "gaussians": 1,
     "history": 1,
     "latent": 1,
     "losses": 1,
     "noise": 1,
+    "not_finite": 1,
     "weights": 1,
     "checkpoints": 2,
     "models": 2,
@@ -47,7 +47,8 @@ FLOORS = {
 }
 
 # What training needs stays light. (tqdm is not among them: torch itself imports it.)
-LIGHT = ["architectures", "evaluation", "gaussians", "history", "layers", "losses", "data", "latent", "models", "toy", "training"]
+LIGHT = ["architectures", "data", "evaluation", "gaussians", "history", "latent", "layers", "losses", "models"]
+LIGHT += ["toy", "training"]
 HEAVY = ["IPython", "PIL", "anywidget", "ipywidgets", "matplotlib"]
 HEAVY += ["scipy", "sklearn", "torchinfo", "torchvision"]
 

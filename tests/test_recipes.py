@@ -7,22 +7,35 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vae_helpers import data, recipes, weights
+from vae_helpers.data import online
+from vae_helpers.evaluation import grey_floor
 from vae_helpers.files import weights_folder
 from vae_helpers.models import VAE, build, pretrained, reconstruct
-from vae_helpers.recipes import RECIPES, Recipe, make, scores
+from vae_helpers.recipes import RECIPES, Recipe, log_p, make, scores
 from vae_helpers.training import elbo_terms, mean_loss, reconstruction_loss
 from vae_helpers.weights import WeightsError
 
 TINY = Recipe("tiny", "vae", 3, ((2, 1e-3), (1, 1e-4)), dataset="digits8", beta=2.0, seed=5, batch_size=64)
 VAES = [name for name, recipe in RECIPES.items() if "vae" in recipe.preset]
+MLPS = [name for name in VAES if RECIPES[name].preset in recipes.SCORED_BY_LOG_P]
 IN_NATS = ("test_nll", "test_kl", "test_elbo", "test_kl_per_latent")
 
 
 @pytest.fixture(scope="module")
 def test_split():
-    """``test_split(name)``: the test images of a data set, loaded once for all tests here."""
+    """``test_split(name)``: the test images of a data set, or those that a recipe is scored on; loaded once."""
     loaded = {}
-    return lambda name: loaded.setdefault(name, data.load(name)).test
+
+    def find(name):
+        recipe = RECIPES.get(name)
+        dataset = recipe.dataset if recipe else name
+        if dataset not in loaded:
+            if dataset in ("mnist", "fashion") and online.find(dataset) is None:
+                pytest.skip(f"{dataset} is not on this computer")
+            loaded[dataset] = data.load(dataset)
+        return recipes.test_images(recipe, loaded[dataset]) if recipe else loaded[dataset].test
+
+    return find
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +84,34 @@ def test_a_file_holds_its_recipe(name):
 def test_the_weights_score_what_their_file_says(name, test_split):
     """Within 0.05 nats, and 0.0005 in rmse: room for another machine's rounding, not for other weights."""
     model = pretrained(name)
-    found = scores(model, test_split(RECIPES[name].dataset))
+    found = scores(model, test_split(name))
     said = numbers(model.metadata, found)
-    assert said.keys() == found.keys() == {key for key in model.metadata if key.startswith("test_")}
+    log_p = ["test_log_p", "test_log_p_error"] if name in MLPS else []
+    assert {*said, *log_p} == {*found, *log_p} == {key for key in model.metadata if key.startswith("test_")}
     for key in found:
         assert said[key] == pytest.approx(found[key], abs=0.05 if key in IN_NATS else 0.0005), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MLPS)
+def test_the_log_p_of_the_weights_is_what_their_file_says(name, test_split):
+    """The same draws, so within 0.05 nats: room for another machine's rounding."""
+    model = pretrained(name)
+    found = log_p(model, test_split(name))
+    for key, said in numbers(model.metadata, ["test_log_p", "test_log_p_error"]).items():
+        assert said == pytest.approx(found[key], abs=0.05), key
+
+
+@pytest.mark.parametrize("name", [name for name in MLPS if RECIPES[name].binarised])
+def test_log_p_lies_above_the_bound_of_black_and_white_images(name):
+    """Of grey images, whose bound has the floor in it, nothing of the kind holds."""
+    said = numbers(pretrained(name).metadata, ["test_log_p", "test_elbo"])
+    assert said["test_log_p"] > said["test_elbo"] + 2
+
+
+def test_mnist_in_black_and_white_reaches_90_nats():
+    said = numbers(pretrained("mnist_vae20").metadata, ["test_log_p", "test_floor"])
+    assert said["test_log_p"] > -90 and said["test_floor"] == 0
 
 
 @pytest.mark.parametrize("name", VAES)
@@ -86,14 +122,23 @@ def test_the_latents_of_a_shipped_vae_are_as_many_as_it_says(name):
 
 def test_both_latents_of_the_plane_are_in_use():
     """More than half a nat each: a latent that the decoder does not listen to has none."""
-    assert min(numbers(pretrained("pen_vae2").metadata, ["test_kl_per_latent"])["test_kl_per_latent"]) > 0.5
+    for name in ("pen_vae2", "mnist_vae2", "fashion_vae2"):
+        assert min(numbers(pretrained(name).metadata, ["test_kl_per_latent"])["test_kl_per_latent"]) > 0.5
 
 
 def test_twenty_latents_rebuild_better_than_two():
     said = {name: numbers(pretrained(name).metadata, ["test_nll", "test_rmse"]) for name in RECIPES}
-    for kind in ("ae", "vae"):
-        assert said[f"pen_{kind}20"]["test_nll"] < said[f"pen_{kind}2"]["test_nll"] - 10
-        assert said[f"pen_{kind}20"]["test_rmse"] < said[f"pen_{kind}2"]["test_rmse"]
+    for kind in ("pen_ae", "pen_vae", "fashion_vae"):
+        assert said[f"{kind}20"]["test_nll"] < said[f"{kind}2"]["test_nll"] - 10
+        assert said[f"{kind}20"]["test_rmse"] < said[f"{kind}2"]["test_rmse"]
+
+
+@pytest.mark.parametrize("kind", ["pen_vae2", "pen_vae20"])
+def test_a_larger_beta_leaves_less_kl_and_a_worse_reconstruction(kind):
+    names = (kind, f"{kind}_beta4", f"{kind}_beta10")
+    said = [numbers(pretrained(name).metadata, ["test_nll", "test_kl"]) for name in names]
+    assert said[0]["test_kl"] > said[1]["test_kl"] > said[2]["test_kl"]
+    assert said[0]["test_nll"] < said[1]["test_nll"] < said[2]["test_nll"]
 
 
 # --- scores
@@ -102,7 +147,7 @@ def test_twenty_latents_rebuild_better_than_two():
 @pytest.mark.parametrize("name", VAES)
 def test_the_scores_of_a_vae_are_the_means_of_its_two_terms(name, test_split):
     """Against training's own sums, at other draws of z: their mean over 2,000 images moves by some tenths of a nat."""
-    model, split = pretrained(name), test_split(RECIPES[name].dataset)
+    model, split = pretrained(name), test_split(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         nll, kl = mean_loss(model, split, elbo_terms)
@@ -116,6 +161,7 @@ def test_the_scores_of_an_autoencoder_are_nll_and_rmse(test_split):
     model, split = net(preset="mlp2"), test_split("digits8")
     square = (reconstruct(model, split.as_float()) - split.as_float()).square().mean().item()
     expected = {"test_nll": mean_loss(model, split, reconstruction_loss), "test_rmse": square**0.5}
+    expected["test_floor"] = grey_floor(split)
     assert scores(model, split) == pytest.approx(expected, rel=1e-5)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def read(path):
     if metadata.get("kind") != KIND:
         raise CheckpointError(
             f"{path} is no checkpoint of fit, but other weights, without the state of Adam and of the generators: "
-            f"weights.load reads them. {CURE}"
+            "weights.load reads them. Give checkpoint another path"
         )
     try:
         # a clone each, since those that are read may lie in the file, which is to be replaced
@@ -147,7 +148,19 @@ def check_path(path, every, resume):
     path = Path(path)
     if path.suffix != ".safetensors" or path.is_dir():
         raise ValueError(f'checkpoint is a file, its name ends in .safetensors ("run.safetensors"); {path} is not such')
+    if path.is_file() and not resume:
+        _check_is_ours(path)
+    path.parent.mkdir(parents=True, exist_ok=True)  # an OSError now rather than after the first epochs
     return path
+
+
+def _check_is_ours(path):
+    """CheckpointError if ``path`` is a file that is no checkpoint: it would be written over."""
+    with suppress(weights.WeightsError):  # a damaged one is no loss
+        if weights.read_metadata(path).get("kind") != KIND:
+            raise CheckpointError(
+                f"{path} holds other weights, and fit would write over them: give checkpoint another path"
+            )
 
 
 def _json(values):

@@ -12,10 +12,10 @@ import torch
 
 from vae_helpers import checkpoints
 from vae_helpers.data import Split
-from vae_helpers.faults import LastGood, explain, finite, first_fault
 from vae_helpers.history import last_losses
 from vae_helpers.models import in_eval
 from vae_helpers.noise import fork, noise_of_its_own, put, states
+from vae_helpers.not_finite import LastGood, explain, finite, first_fault
 from vae_helpers.runs import Stopped
 
 LOOK_EVERY = 100  # steps: to read losses and copy weights at each would cost more than a small network's step

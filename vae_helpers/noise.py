@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 
 import torch
+
+
+# Two runs in two threads would draw from one generator, and neither would repeat: so they take turns, but for
+# those under a live view, which may last.
+one_at_a_time = threading.RLock()
 
 
 @contextmanager

@@ -15,9 +15,8 @@ from time import perf_counter
 import torch
 
 from vae_helpers import data, models, weights
+from vae_helpers.evaluation import evaluate, grey_floor, log_likelihood
 from vae_helpers.files import weights_folder
-from vae_helpers.layers import sample
-from vae_helpers.losses import bernoulli_nll, kl_per_latent, rmse
 from vae_helpers.training import fit
 
 
@@ -28,6 +27,8 @@ class Recipe:
     ``preset`` is one of ``models.PRESETS``, ``dataset`` a name for ``data.load``.
     ``phases``: pairs (epochs, lr), one ``fit`` after the other, on the whole
     training set. ``beta``: weight of the KL; 1 for autoencoders, which have none.
+    ``binarised``: learn from pixels 0 and 1, drawn anew in each batch, and be
+    scored on test images that were drawn once.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Recipe:
     beta: float = 1.0
     seed: int = 0
     batch_size: int = 128
+    binarised: bool = False
 
     def as_metadata(self):
         """The fields as a weights file holds them: a dict of texts, JSON but for the plain strings."""
@@ -51,7 +53,19 @@ RECIPES = {recipe.name: recipe for recipe in [
     Recipe("pen_ae20", "mlp", 20, ((80, 1e-3), (10, 3e-4), (10, 1e-4))),
     Recipe("pen_vae2", "vae2", 2, ((80, 1e-3), (10, 3e-4), (10, 1e-4))),
     Recipe("pen_vae20", "vae", 20, ((80, 1e-3), (10, 3e-4), (10, 1e-4))),
+    Recipe("pen_vae2_beta4", "vae2", 2, ((80, 1e-3), (10, 3e-4), (10, 1e-4)), beta=4.0),
+    Recipe("pen_vae2_beta10", "vae2", 2, ((80, 1e-3), (10, 3e-4), (10, 1e-4)), beta=10.0),
+    Recipe("pen_vae2_seed1", "vae2", 2, ((80, 1e-3), (10, 3e-4), (10, 1e-4)), seed=1),
+    Recipe("pen_vae20_beta4", "vae", 20, ((80, 1e-3), (10, 3e-4), (10, 1e-4)), beta=4.0),
+    Recipe("pen_vae20_beta10", "vae", 20, ((80, 1e-3), (10, 3e-4), (10, 1e-4)), beta=10.0),
+    Recipe("pen_vae20_seed1", "vae", 20, ((80, 1e-3), (10, 3e-4), (10, 1e-4)), seed=1),
+    Recipe("mnist_vae2", "deep_vae2", 2, ((50, 1e-3), (20, 3e-4), (10, 1e-4)), dataset="mnist"),
+    Recipe("mnist_vae20", "deep_vae", 20, ((60, 1e-3), (30, 3e-4), (20, 1e-4)), dataset="mnist", binarised=True),
+    Recipe("fashion_vae2", "deep_vae2", 2, ((40, 1e-3), (10, 3e-4), (10, 1e-4)), dataset="fashion"),
+    Recipe("fashion_vae20", "vae", 20, ((40, 1e-3), (10, 3e-4), (10, 1e-4)), dataset="fashion"),
+    Recipe("fashion_vae64", "fashion_vae", 64, ((2, 1e-3), (1, 3e-4)), dataset="fashion"),
 ]}
+SCORED_BY_LOG_P = ("vae", "vae2", "deep_vae", "deep_vae2")  # a conv net would decode for minutes
 
 
 def as_texts(values):
@@ -61,41 +75,44 @@ def as_texts(values):
 
 def train(recipe, image_set, progress=True):
     """A network trained as ``recipe`` says on ``image_set.train``, in eval mode."""
+    split = image_set.train.binarised(None) if recipe.binarised else image_set.train
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model = models.build(recipe.preset, recipe.latent_dim, shape=image_set.train.shape)
     for number, (epochs, lr) in enumerate(recipe.phases):
         # a seed for each phase, lest each go through the images in the order of the one before
-        fit(model, image_set.train, epochs, beta=recipe.beta, batch_size=recipe.batch_size, lr=lr,
+        fit(model, split, epochs, beta=recipe.beta, batch_size=recipe.batch_size, lr=lr,
             seed=1000 * recipe.seed + number, progress=progress)
     return model
 
 
-@torch.no_grad()
+def test_images(recipe, image_set):
+    """The test images that a recipe's network is scored on: those of a binarised one drawn once, from seed 0."""
+    return image_set.test.binarised(seed=0) if recipe.binarised else image_set.test
+
+
 def scores(model, split, seed=0):
     """How well ``model`` does on all images of ``split``: a dict of floats, nats per image.
 
-    ``test_rmse``, in pixel units, of ``models.reconstruct``, and ``test_nll``. Of
-    a VAE ``test_nll`` is at one draw of z for each image, made from ``seed``, so
-    that the same weights score the same again; and there are ``test_kl``,
-    ``test_elbo`` = −(nll + kl), and ``test_kl_per_latent``, a list of latent_dim.
+    Those of ``evaluation.evaluate``: ``test_nll``, ``test_rmse``, and of a VAE ``test_elbo``,
+    ``test_kl`` and ``test_kl_per_latent``, a list of latent_dim; besides, ``test_floor``, the least
+    that nll can be (0 for pixels 0 and 1). The noise in z is made from ``seed``.
     """
-    model.eval()
-    generator = torch.Generator().manual_seed(seed)
-    nll, kl, square = 0.0, 0.0, 0.0
-    for x in split.batches(500):
-        code = model.encoder(x)
-        if isinstance(code, tuple):
-            kl = kl + kl_per_latent(*code).double().sum(0)
-            code = sample(*code, generator)
-        nll += bernoulli_nll(model.decoder(code), x).double().sum().item()
-        square += rmse(models.reconstruct(model, x), x).item() ** 2 * len(x)
-    nll, square = nll / len(split), square / len(split)
-    found = {"test_nll": nll, "test_rmse": square**0.5}
-    if isinstance(kl, torch.Tensor):
-        kl = (kl / len(split)).tolist()
-        found |= {"test_elbo": -(nll + sum(kl)), "test_kl": sum(kl), "test_kl_per_latent": kl}
+    now = evaluate(model, split, seed=seed)
+    found = {"test_nll": now.nll, "test_rmse": now.rmse, "test_floor": grey_floor(split)}
+    if now.elbo is not None:
+        found |= {"test_elbo": now.elbo, "test_kl": now.kl, "test_kl_per_latent": now.kl_per_latent}
     return found
+
+
+def log_p(model, split, images=500, k=500):
+    """log p(x) by ``k`` draws on ``images`` images spread over ``split``: ``test_log_p``, and its standard error.
+
+    Grey levels are binarised first, from seed 0, since their cross-entropy is no likelihood.
+    """
+    some = split.binarised(seed=0).subset(slice(None, None, max(1, len(split) // images))).subset(slice(images))
+    each = log_likelihood(model, some, k)
+    return {"test_log_p": each.mean().item(), "test_log_p_error": each.std().item() / len(each) ** 0.5}
 
 
 def make(recipe, folder=None, progress=True):
@@ -113,7 +130,10 @@ def make(recipe, folder=None, progress=True):
     model = train(recipe, image_set, progress)
     # what is scored is what float16 keeps, since that is what a reader will load
     model.half().float()
-    found = scores(model, image_set.test)
+    split = test_images(recipe, image_set)
+    found = scores(model, split)
+    if recipe.preset in SCORED_BY_LOG_P:
+        found |= log_p(model, split)
     path = (weights_folder() if folder is None else Path(folder)) / f"{recipe.name}.safetensors"
     metadata = recipe.as_metadata() | as_texts({"shape": list(model.shape)} | found)
     return weights.save(model, path, torch.float16, **metadata)
@@ -130,7 +150,7 @@ def main(names=None):
         begin = perf_counter()
         path = make(name)
         found = weights.read_metadata(path)
-        shown = [key for key in ("test_elbo", "test_nll", "test_kl", "test_rmse") if key in found]
+        shown = [key for key in ("test_elbo", "test_log_p", "test_nll", "test_kl", "test_rmse") if key in found]
         said = ", ".join(f"{key[5:]} {float(found[key]):.3f}" for key in shown)
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB, {perf_counter() - begin:.0f} s, on test images {said}")
 

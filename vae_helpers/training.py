@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import weakref
+from contextlib import suppress
+from functools import partial
 
 import torch
 
 from vae_helpers import checkpoints
 from vae_helpers.data import Split, check_images
-from vae_helpers.faults import LastGood
 from vae_helpers.history import History
 from vae_helpers.loop import Plan, mean_loss, stop_after_this_step, tell, train, train_step  # noqa: F401
 from vae_helpers.losses import bernoulli_nll
-from vae_helpers.noise import states
+from vae_helpers.noise import one_at_a_time, states
+from vae_helpers.not_finite import LastGood
 from vae_helpers.objective import (  # noqa: F401  (the losses and the step are found here too)
     check_kl,
     elbo_terms,
@@ -58,7 +60,9 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, nll=bernoulli_nll, 
     checkpoint, checkpoint_every, resume
         A path, ``.safetensors``: written every so many epochs, at the end, and at a Stop. With
         ``resume=True`` the same call goes on from there up to ``epochs`` in all, and ends to the bit where a
-        run without a break ends; if there is no file yet, it begins. ``weights.load`` reads the file too.
+        run without a break ends; if there is no file yet, it begins. Without it, a file that is there is
+        written over. ``loss_fn`` and ``nll`` are known again by their names, ``nll`` by the numbers it was made with too.
+        ``weights.load`` reads the file too.
     callbacks
         Each is called as ``callback(model, history)`` after each epoch. One that
         has a method ``start`` is *live*: it is told of each step, and the run trains in a
@@ -99,7 +103,7 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, nll=bernoulli_nll, 
         warmup=warmup,
         free_bits=free_bits,
     )
-    settings = path and _settings(model, split, test, history, device)
+    settings = path and _settings(model, split, test, history, nll, device)
     found = _found(path, model, settings, history, epochs, device) if resume else None
     model.to(device)
     if device.type == "cuda":
@@ -113,7 +117,7 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, nll=bernoulli_nll, 
     run.checkpoint = path
     if found:
         model.load_state_dict(found.weights)
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": found.adam})
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": _laid_out(found.adam, model)})
         order.set_state(found.generators["order"])
         run._put_steps(found.steps)
         run.saved_steps = run.steps_done
@@ -137,7 +141,8 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, nll=bernoulli_nll, 
         _in_threads.add(run)
         run._begin(lambda: train(run, plan), [lambda one=one: tell([one], "end", run, device) for one in live])
         return history
-    train(run, plan)
+    with one_at_a_time:
+        train(run, plan)
     if history.interrupted:
         print(run.stopped_where())
     return history
@@ -146,14 +151,14 @@ def fit(model, split, epochs=10, *, test=None, loss_fn=None, nll=bernoulli_nll, 
 _in_threads = weakref.WeakSet()  # the runs that train in threads, or did
 
 
-def _settings(model, split, test, history, device):
+def _settings(model, split, test, history, nll, device):
     """What a run and one that goes on from its checkpoint have in common."""
     return {
         "network": checkpoints.network_text(model),
         "images": checkpoints.images_text(split),
         "test": checkpoints.images_text(test),
         "loss": history.loss_name,
-        "nll": history.nll_name,
+        "nll": " ".join([history.nll_name, *map(str, _numbers(nll))]),
         "beta": history.beta,
         "warmup": history.warmup,
         "free_bits": history.free_bits,
@@ -183,7 +188,34 @@ def _found(path, model, settings, history, epochs, device):
     return found
 
 
+def _laid_out(adam, model):
+    """Adam's tensors, each laid out in memory as its parameter is (channels last, say).
+
+    A file holds them row by row, and fused Adam pairs them with the weights in the order of memory.
+    """
+    parameters = list(model.parameters())
+
+    def like(parameter, tensor):
+        return torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+
+    return {number: {name: tensor if name == "step" else like(parameters[number], tensor)
+                     for name, tensor in kept.items()} for number, kept in adam.items()}
+
+
+def _numbers(function):
+    """The numbers that a function was made with: σ in a partial, or in what a lambda takes from around it."""
+    found = []
+    if isinstance(function, partial):
+        found = [*function.args, *function.keywords.values(), *_numbers(function.func)]
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # one that is empty still
+            found.append(cell.cell_contents)
+    return [one for one in found if isinstance(one, (int, float))]
+
+
 def _name(function):
+    if isinstance(function, partial):
+        return _name(function.func)
     return getattr(function, "__name__", type(function).__name__)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from vae_helpers.architectures import OnBoth
 from vae_helpers.layers import BAD, sample
 from vae_helpers.losses import bernoulli_nll, kl_per_latent
 from vae_helpers.models import VAE, in_eval
@@ -82,21 +83,9 @@ def one_epsilon(mu, logvar):
 # --- faults of the network: change(model), in place.
 
 
-class LeakyHeads(nn.Module):
-    """Leaky ReLU and dropout on ``mu, logvar``, as system D has them."""
-
-    def __init__(self, dropout=0.2):
-        super().__init__()
-        self.block = nn.Sequential(nn.LeakyReLU(), nn.Dropout(dropout))
-
-    def forward(self, code):
-        mu, logvar = code
-        return self.block(mu), self.block(logvar)
-
-
 def leaky_heads(model):
     """Leaky ReLU and dropout after the heads."""
-    model.encoder = nn.Sequential(model.encoder, LeakyHeads())
+    model.encoder = nn.Sequential(model.encoder, OnBoth(nn.LeakyReLU(), nn.Dropout(0.2)))
 
 
 def block_at_the_end(model):

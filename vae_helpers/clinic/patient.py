@@ -12,6 +12,7 @@ from vae_helpers.clinic.chart import BATCH, examine
 from vae_helpers.history import History
 from vae_helpers.losses import kl_per_latent
 from vae_helpers.models import build, decode
+from vae_helpers.noise import one_at_a_time
 from vae_helpers.training import elbo_terms, fit, mean_loss
 
 IMAGES, EPOCHS, LR = 3_000, 8, 2e-3  # two or three seconds on one thread
@@ -50,9 +51,13 @@ def run(key, split=None, seed=0, *, epochs=EPOCHS, callbacks=(), progress=False)
     ``split``: a ``Split``, or images (N, C, H, W) in [0, 1]; by default the training images of ``pen``.
     All patients of one seed begin with the same weights and see the same batches of 100. ``callbacks``, ``progress``:
     as for ``fit``. A loss that leaves the numbers is a result, not an error: see ``ended``. ValueError if there
-    is no such fault. Torch's global generator is left as it was.
+    is no such fault. Torch's global generator is left as it was. Waits for a ``fit`` in another thread, as that for it.
     """
-    fault = fault_named(key)
+    with one_at_a_time:
+        return _run(fault_named(key), split, seed, epochs, callbacks, progress)
+
+
+def _run(fault, split, seed, epochs, callbacks, progress):
     split = load("pen").train if split is None else split
     split = split if isinstance(split, Split) else Split.from_tensor(split)
     split = split.subset(min(len(split), IMAGES))

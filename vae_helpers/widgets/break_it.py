@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import threading
+import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -30,6 +31,9 @@ class BreakIt(CourseWidget):
     click trains a patient in a thread, other cells stay usable; ``lab.train(3)`` or
     ``lab.train("no_kl")`` trains it here and now. ``lab.diagnose("no_kl")`` is the button Diagnose.
     ``lab.patients``: number → ``clinic.Patient``, of those trained. ``seed`` is the training's too.
+
+    Torch's global generator is one for all threads: what another cell draws or trains while a patient is in
+    training repeats only roughly, and so does that patient. ``lab.train(…)`` waits for a patient in training.
     """
 
     _esm = module("codes.js", "break_it.js")
@@ -71,8 +75,8 @@ class BreakIt(CourseWidget):
         a Stop it counts as not trained, and None is returned.
         """
         number = self._number(which)
-        while (thread := self._thread) is not None:  # one at a time; it needs the lock, so none is held here
-            thread.join()
+        while self._thread is not None:  # one at a time; it needs the lock, so none is held here
+            time.sleep(0.05)  # not Thread.join: after a Stop it returns at once, before Python 3.13
         if number not in self.patients:
             self._train(number)
         if number in self.patients:  # not if it was stopped
@@ -126,6 +130,7 @@ class BreakIt(CourseWidget):
             except Exception as error:
                 with self._lock:
                     self._thread, self.message = None, f"Patient {number} could not be trained: {error}"
+                    self.chosen = 0  # so that a click on the same patient is a choice again
                 raise
 
     def _train(self, number):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from vae_helpers.faults import LastGood, explain, finite
 from vae_helpers.losses import gaussian_nll
 from vae_helpers.models import build
+from vae_helpers.not_finite import LastGood, explain, finite
 from vae_helpers.training import fit, reconstruction_loss
 
 SHAPE = (1, 8, 8)
@@ -152,6 +152,20 @@ def test_a_model_that_is_spoilt_already():
     text, history = fault(model, IMAGES, 1)
     assert "became nan at step 1 of epoch 1" in text and "held NaN or infinity before the first step" in text
     assert "back" not in text and history.steps == []
+
+
+def test_an_encoder_that_is_spoilt_already_is_not_laid_to_a_step_before():
+    model = net()
+    with torch.no_grad():
+        model.encoder[1].weight[0, 0] = math.nan
+    text, _ = fault(model, IMAGES, 1)
+    assert "the nll and the KL both became nan at step 1 of epoch 1" in text and "no step had been made" in text
+    assert "step before" not in text
+
+
+def test_a_weight_that_is_too_large_is_named_and_not_a_term_that_is_a_number():
+    text, _ = fault(net(), IMAGES, 1, beta=1e39)
+    assert text.startswith("the loss became inf at step 1 of epoch 1, though the nll was") and "beta" in text
 
 
 def test_a_buffer_may_hold_infinity():

@@ -69,15 +69,18 @@ def explain(where, steps, at, lr):
             f"the KL became {kl} at {where}, {beside}: log σ² of the encoder ran away, and exp(log σ²) overflows "
             f"above 88; or μ did. {_sentence(losses[:at], lr)}"
         )
+    if math.isfinite(kl) and math.isfinite(nll):
+        return (
+            f"the loss became {losses[at]} at {where}, though the nll was {nll:.4g} and the KL {kl:.4g}: their weights "
+            "beta and free_bits are too large for float32"
+        )
     if math.isfinite(kl):
         return (
             f"the nll became {nll} at {where}, the KL was {kl:.4g}: look at the decoder's output, and at σ where "
             f"the likelihood has one. {_sentence(losses[: at + 1], lr)}"
         )
-    return (
-        f"the nll and the KL both became {nll} at {where}: the weights stopped being numbers in the step before. "
-        f"{_sentence(losses[:at], lr)}"
-    )
+    before = ": the weights stopped being numbers in the step before" if at else ""
+    return f"the nll and the KL both became {nll} at {where}{before}. {_sentence(losses[:at], lr)}"
 
 
 def _sentence(losses, lr):
