@@ -247,7 +247,8 @@ def test_what_stays_in_a_stored_notebook(trained):
     assert len(plots.alt_of(before)) > 30
     trained.chosen = number_of(trained, "clean")
     after = trained.picture()
-    assert len(after.axes) == 4 and f"Patient {trained.chosen}" in plots.alt_of(after)
+    assert len(after.axes) == 5 and f"Patient {trained.chosen}" in plots.alt_of(after)
+    assert "Out of range: " in plots.alt_of(after)
     assert "KL" in plots.alt_of(after) and FAULTS["clean"].name not in plots.alt_of(after)
     plt.close(before), plt.close(after)
     data, metadata = trained._repr_mimebundle_()

@@ -215,19 +215,34 @@ class BreakIt(CourseWidget):
         if patient is None:
             title = f"{len(self._keys)} VAEs, most with a fault: run the cell to train and diagnose them"
             return plots.image_rows({"images": self._split.as_float(slice(SHOWN))}, title=title).figure
-        figure, axes = plt.subplots(2, 2, figsize=(11, 6), layout="constrained")
-        (loss, terms), (bars, pictures) = axes
+        figure, axes = plt.subplot_mosaic(
+            [["loss", "terms", "chart"], ["bars", "pictures", "chart"]], figsize=(13, 6), layout="constrained",
+            width_ratios=(4, 4, 3.4))
+        loss, terms, bars, pictures = (axes[name] for name in ("loss", "terms", "bars", "pictures"))
         loss.plot(np.arange(1, 1 + len(patient.history.steps)) / patient.history.steps_per_epoch, patient.history.steps)
         loss.set(title=f"Patient {number}: loss, as its own code has it", xlabel="epoch")
         for name, values in (("nll", patient.nll), ("KL", patient.kl)):
             terms.plot(range(1, 1 + len(values)), values, "o-")
             terms.annotate(name, (len(values), values[-1]), (6, 0), textcoords="offset points", va="center")
-        terms.set(title="Its two terms by the right formulas (nats per image)", xlabel="epoch")
+        terms.set(title="nll and KL by the right formulas (nats)", xlabel="epoch")
         plots.alt(loss, f"Patient {number} of the break-it lab: curves of its loss, and of nll and KL.")
         plots.kl_bars(np.nan_to_num(patient.kl_per_latent, nan=0, posinf=0, neginf=0), ax=bars)
         images = (patient.originals, patient.rebuilt.nan_to_num(), patient.samples.nan_to_num())
-        plots.image_rows(dict(zip(ROWS, images)), ax=pictures)
+        plots.image_rows(dict(zip(["images", "rebuilt", "samples"], images)), ax=pictures)
+        bars.tick_params(axis="x", labelsize=7)
+        _write_chart(axes["chart"], [_row(line, patient.chart[key]) for key, line in CHART.items()])
         return figure
+
+
+def _write_chart(ax, rows):
+    """The measurements as lines of text; those out of range are bold and marked. Adds them to the alt text."""
+    ax.axis("off")
+    ax.set_title("Measurement: here (healthy)")
+    for i, (name, _, value, healthy, outside) in enumerate(rows):
+        text = f"{'▸ ' if outside else '   '}{name}: {value} ({healthy})"
+        ax.text(0, 0.97 - 0.08 * i, text, weight="bold" if outside else "normal", size=9.5, va="top")
+    found = "; ".join(f"{name} {value}, healthy is {healthy}" for name, _, value, healthy, outside in rows if outside)
+    plots.alt(ax, f"Out of range: {found or 'nothing'}.")
 
 
 class Verdict:
