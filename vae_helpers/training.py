@@ -158,7 +158,7 @@ def _settings(model, split, test, history, nll, device):
         "images": checkpoints.images_text(split),
         "test": checkpoints.images_text(test),
         "loss": history.loss_name,
-        "nll": " ".join([history.nll_name, *map(str, _numbers(nll))]),
+        "nll": " ".join([history.nll_name, *map(str, _made_with(nll))]),
         "beta": history.beta,
         "warmup": history.warmup,
         "free_bits": history.free_bits,
@@ -202,20 +202,23 @@ def _laid_out(adam, model):
                      for name, tensor in kept.items()} for number, kept in adam.items()}
 
 
-def _numbers(function):
-    """The numbers that a function was made with: σ in a partial, or in what a lambda takes from around it."""
+def _made_with(function):
+    """The numbers that a function was made with: σ in a partial, whose function is named too, or around a lambda."""
     found = []
     if isinstance(function, partial):
-        found = [*function.args, *function.keywords.values(), *_numbers(function.func)]
+        inner = function.func
+        return [_name(inner), *_made_with(inner), *_only_numbers([*function.args, *function.keywords.values()])]
     for cell in getattr(function, "__closure__", None) or ():
         with suppress(ValueError):  # one that is empty still
             found.append(cell.cell_contents)
-    return [one for one in found if isinstance(one, (int, float))]
+    return _only_numbers(found)
+
+
+def _only_numbers(values):
+    return [one for one in values if isinstance(one, (int, float))]
 
 
 def _name(function):
-    if isinstance(function, partial):
-        return _name(function.func)
     return getattr(function, "__name__", type(function).__name__)
 
 

@@ -57,7 +57,7 @@ def test_what_was_found_stays_while_another_is_chosen(notebook):
     other = number % 13 + 1
     widget.get_by_role("button", name=f"Patient {other}", exact=True).click()
     wait_for(page, lambda: in_kernel(page, f"{other} in ward.patients") == "True", 60, "the other patient")
-    assert "How to mend it" not in widget.inner_text()
+    wait_for(page, lambda: "How to mend it" not in widget.inner_text(), 5, "the verdict to go")
     widget.get_by_role("button", name=f"Patient {number}", exact=True).click()
     wait_for(page, lambda: "How to mend it" in widget.inner_text(), 5, "the verdict again")
     assert in_kernel(page, "len(ward.patients)") == "2"
