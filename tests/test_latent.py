@@ -3,6 +3,7 @@
 import math
 from functools import cache
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -290,6 +291,7 @@ def test_the_grid_lies_on_the_page_as_on_the_plane():
     shown = ((z > 0).all(1)).float().view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
     ax = plots.image_grid(shown, 4)
     white = np.asarray(ax.images[0].get_array()) == 1
+    plt.close(ax.figure)
     rows, columns = white.nonzero()[:2]
     assert rows.max() < white.shape[0] / 2 and columns.min() >= white.shape[1] / 2
 
