@@ -19,6 +19,7 @@ FLOORS = {
     "effective": 0,
     "files": 0,
     "layers": 0,
+    "strokes": 0,
     "answers": 1,
     "architectures": 1,
     "data": 1,
@@ -48,7 +49,7 @@ FLOORS = {
 
 # What training needs stays light. (tqdm is not among them: torch itself imports it.)
 LIGHT = ["architectures", "data", "evaluation", "gaussians", "history", "latent", "layers", "losses", "models"]
-LIGHT += ["toy", "training"]
+LIGHT += ["strokes", "toy", "training"]
 HEAVY = ["IPython", "PIL", "anywidget", "ipywidgets", "matplotlib"]
 HEAVY += ["scipy", "sklearn", "torchinfo", "torchvision"]
 

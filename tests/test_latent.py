@@ -9,11 +9,11 @@ import pytest
 import torch
 from scipy.spatial import geometric_slerp
 from scipy.stats import norm
-from test_pen import lean
 
 from vae_helpers import data, latent, plots
 from vae_helpers.latent import attribute_vector, manifold, mean_code, morph
 from vae_helpers.models import build, decode, encode, pretrained
+from vae_helpers.strokes import slant, thickness
 from vae_helpers.training import fit
 from vae_helpers.widgets.morph import _path, _why_straight
 
@@ -311,16 +311,7 @@ def test_probabilities_that_are_none_are_refused(low):
 # --- do directions do what they say? Factors are measured in the decoded pictures, not taken from the codes.
 
 
-def line_width(images):
-    """Width of the pen's line in images (n, 28, 28), pixels: 2 × area / outline, which a long line of even width has.
-
-    The outline is the total variation, Σ |∇x|: for a shape of 0 and 1 the length of its edge.
-    """
-    down, right = np.diff(images, axis=1)[:, :, :-1], np.diff(images, axis=2)[:, :-1]
-    return 2 * images.sum((1, 2)) / np.hypot(down, right).sum((1, 2))
-
-
-MEASURES = {"slant": lean, "thickness": line_width}
+MEASURES = {"slant": slant, "thickness": thickness}
 
 
 def correlation(a, b):
@@ -357,7 +348,7 @@ def factor(split, name):
 
 
 def test_the_measures_see_their_factors_in_the_drawn_pictures(pen):
-    pictures = pen.test.as_float()[:, 0].numpy()
+    pictures = pen.test.as_float()
     # a digit leans by its shape too, which is why slant is seen less well
     for name, least in (("slant", 0.75), ("thickness", 0.93)):
         assert correlation(MEASURES[name](pictures), factor(pen.test, name)) > least, name
@@ -372,14 +363,14 @@ def test_a_step_along_the_vector_moves_the_factor_in_the_decoded_picture(pen, tr
     v = attribute_vector(encode(model, pen.train.as_float()), factor(pen.train, wanted), how)
     start = encode(model, pen.test.as_float(slice(500)))
     asked = np.linspace(-1, 1, 5)
-    got = np.stack([measure(decode(model, start + float(step) * v)[:, 0].numpy()) for step in asked])
+    got = np.stack([measure(decode(model, start + float(step) * v)) for step in asked])
     changed = got - got[2]  # against the picture at a step of 0
     r = correlation(np.repeat(asked, len(start)), changed)
     print(f"\n{name}, {wanted}, {how}: asked against got r = {r:.3f}")
     assert r > least
     assert (np.diff(got, axis=0) > 0).all(0).mean() > 0.93  # of nearly all pictures, with each step
     other = MEASURES["thickness" if wanted == "slant" else "slant"]
-    strayed = np.stack([other(decode(model, start + float(step) * v)[:, 0].numpy()) for step in asked])
+    strayed = np.stack([other(decode(model, start + float(step) * v)) for step in asked])
     by_the_way = correlation(np.repeat(asked, len(start)), strayed - strayed[2])
     assert abs(by_the_way) < r - 0.2  # it is this factor that moves, and not the other
 
