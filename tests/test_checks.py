@@ -12,6 +12,8 @@ import answers_to_02
 import answers_to_03
 import answers_to_04
 import answers_to_05
+import answers_to_06
+import answers_to_07
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,8 @@ from vae_helpers.checks import Verdict
 TIMES = 5  # each check draws its inputs anew
 COUNT = itertools.count()
 NAMES = [name for name in checks.__all__ if name != "Verdict"]
-TABLES = [answers_to_00, answers_to_01, answers_to_02, answers_to_03, answers_to_04, answers_to_05]
+TABLES = [answers_to_00, answers_to_01, answers_to_02, answers_to_03, answers_to_04, answers_to_05, answers_to_06]
+TABLES += [answers_to_07]
 RIGHT, WRONG, STUBS = (
     {name: entries for table in TABLES for name, entries in getattr(table, kind).items()}
     for kind in ("RIGHT", "WRONG", "STUBS")

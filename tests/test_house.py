@@ -39,6 +39,7 @@ FLOORS = {
     "loop": 3,
     "objective": 3,
     "plots": 3,
+    "moving": 4,
     "training": 4,
     "checks": 5,
     "clinic": 5,

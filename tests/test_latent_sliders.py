@@ -7,7 +7,7 @@ from torch import nn
 
 from vae_helpers.data import load
 from vae_helpers.losses import kl_to_standard_normal
-from vae_helpers.models import build, encode
+from vae_helpers.models import Autoencoder, build, decode, encode
 from vae_helpers.plots import alt_of
 from vae_helpers.widgets import LatentSliders
 
@@ -143,6 +143,96 @@ def test_what_it_cannot_show_is_named(vae, split):
     nn.init.constant_(model.encoder[-1].mu.bias, float("nan"))
     with pytest.raises(ValueError, match="NaN"):
         LatentSliders(model, split)
+
+
+# --- names
+
+NAMES = ["slant", "thickness", "width"]
+
+
+@pytest.fixture(scope="module")
+def instrument(vae):
+    """Three directions out of a code of the VAE, as a decoder of three numbers."""
+    draw = torch.Generator().manual_seed(0)
+    vectors, start = torch.randn(3, 20, generator=draw), torch.randn(20, generator=draw)
+    dial = nn.Linear(3, 20)
+    dial.weight.data, dial.bias.data = torch.stack(list(vectors), 1), start
+    return Autoencoder(None, nn.Sequential(dial, *vae.decoder), 3)
+
+
+def test_named_sliders_keep_the_order_of_the_model(vae, split):
+    names = [f"factor {i}" for i in range(20)]
+    pad, bare = LatentSliders(vae, split, names=tuple(names)), LatentSliders(vae, split)
+    assert pad.order == list(range(20)) != bare.order and pad.names == names and bare.names == []
+    assert pad.amounts == bare.amounts and pad.about == bare.about
+    assert repr(pad).startswith("LatentSliders: 20 latents (factor 0, factor 1, ")
+    assert repr(pad).endswith("factor 19), with their KL over 700 images")
+
+
+def test_the_stored_picture_has_the_names(vae, split):
+    names = [f"factor {i}" for i in range(19)] + ["5 $ a $"]
+    figure = LatentSliders(vae, split, names=names).picture()
+    figure.canvas.draw()  # a formula that is none is refused here
+    assert [text.get_text().replace("\\", "") for text in figure.axes[1].get_yticklabels()] == names
+    text = alt_of(figure)
+    assert "20 latents (factor 0, factor 1, " in text and "KL of each latent, from" in text and "sorted" not in text
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [NAMES[:2], [*NAMES, "height"], [*NAMES[:2], "slant"], [*NAMES[:2], " slant "], [*NAMES[:2], " "], [1, 2, 3],
+     [*NAMES[:2], None], "abc", 3, []],
+    ids=repr,
+)
+def test_names_that_do_not_tell_latents_apart_are_refused(instrument, wrong):
+    with pytest.raises(ValueError, match="list of 3 texts, one for each latent") as raised:
+        LatentSliders(instrument, names=wrong)
+    assert repr(wrong) in str(raised.value)
+
+
+# --- a decoder alone
+
+
+def test_a_model_without_an_encoder_has_sliders_from_minus_three_to_three(instrument, monkeypatch):
+    monkeypatch.setattr("vae_helpers.widgets.latent_sliders.load", lambda: pytest.fail("no data is wanted"))
+    pad = LatentSliders(instrument, names=NAMES)
+    assert pad.z == pad.middle == [0.0] * 3 and pad.spread == [1.0] * 3 and pad.order == [0, 1, 2]
+    assert pad.amounts == [] and pad.examples == b"" and pad.example_names == [] and not pad.vae and not pad.encodes
+    assert "no encoder" in pad.about and "from −3 to 3" in pad.about
+    assert repr(pad) == "LatentSliders: 3 latents (slant, thickness, width), no encoder"
+    assert repr(LatentSliders(instrument)) == "LatentSliders: 3 latents, no encoder"
+    pad.z = [1, 2, 3]
+    with pytest.raises(ValueError, match="list of 3 numbers"):
+        pad.z = [0.0] * 20
+
+
+def test_its_stored_picture_is_what_it_decodes(instrument):
+    pad = LatentSliders(instrument, names=NAMES)
+    pad.z = [1.0, -2.0, 0.5]
+    figure = pad.picture()
+    shown = torch.as_tensor(figure.axes[0].images[0].get_array())
+    assert torch.allclose(shown, decode(instrument, torch.tensor([pad.z]))[0, 0].to(shown.dtype), atol=1e-6)
+    dots = [line.get_xdata()[0] for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert dots == pytest.approx([0.5 + v / 6 for v in pad.z])  # from end to end 0 to 1
+    assert "3 latents (slant, thickness, width)." in alt_of(figure)
+    plt.close(figure)
+
+
+def test_images_for_a_model_without_an_encoder_are_refused(instrument, split):
+    for given in ({"split": split}, {"split": split.as_float([0, 1])}, {"classes": list("0123456789")}):
+        with pytest.raises(ValueError, match="neither split nor classes"):
+            LatentSliders(instrument, **given)
+
+
+def test_a_decoder_that_does_not_fit_its_model_is_refused(vae):
+    with pytest.raises(ValueError, match="does not take latent_dim=4 numbers"):
+        LatentSliders(Autoencoder(None, vae.decoder, 4))
+    with pytest.raises(ValueError, match=r"shape \(1, 28, 28\), and the model says shape=\(1, 32, 32\)"):
+        LatentSliders(Autoencoder(None, vae.decoder, 20, shape=(1, 32, 32)))
+
+
+# --- and at the end
 
 
 def test_making_it_leaves_the_model_as_it_was(split):

@@ -1,5 +1,9 @@
-"""The pictures of README and notebook 00, drawn by the net of notebook 01: ``python notebooks/images/make_pictures.py``."""
+"""The pictures of README, notebooks 00 and 06, drawn by nets of the course: ``python notebooks/images/make_pictures.py``.
 
+With ``06`` after it, those of that notebook alone; the others train a net first.
+"""
+
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +17,8 @@ from PIL import Image
 from vae_helpers import plots
 from vae_helpers.data import load
 from vae_helpers.files import whole_file
-from vae_helpers.models import build, decode, encode, reconstruct
+from vae_helpers.latent import attribute_vector, mean_code
+from vae_helpers.models import build, decode, encode, pretrained, reconstruct
 from vae_helpers.training import fit
 
 HERE = Path(__file__).parent
@@ -45,9 +50,30 @@ def frame(codes, test, classes, z, picture):
     return Image.open(buffer).convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
 
 
+def attributes(data, digit=4):
+    """The mean code of a digit, moved along two attribute vectors: slant to the right, thickness downwards."""
+    vae, split = pretrained("pen_vae20"), data.train
+    codes = encode(vae, split.as_float())
+    slant, thickness = (
+        attribute_vector(codes, split.factors[:, split.factor_names.index(name)]) for name in ("slant", "thickness")
+    )
+    slants, widths = torch.linspace(-2.5, 2.5, 9), torch.linspace(-1.5, 1.5, 3)
+    z = mean_code(codes, split.labels, digit) + torch.stack([s * slant + w * thickness for w in widths for s in slants])
+    ax = plots.image_grid(decode(vae, z), len(slants))
+    ax.annotate("", (1, -0.06), (0, -0.06), xycoords="axes fraction", arrowprops={"arrowstyle": "->"})
+    ax.text(0.5, -0.1, "slant", transform=ax.transAxes, ha="center", va="top", size=12)
+    ax.annotate("", (-0.025, 0), (-0.025, 1), xycoords="axes fraction", arrowprops={"arrowstyle": "->"})
+    ax.text(-0.04, 0.5, "thickness", transform=ax.transAxes, ha="right", va="center", rotation=90, size=12)
+    with whole_file(HERE / "06_latent_arithmetic.png") as part:
+        ax.figure.savefig(part, format="png", bbox_inches="tight")
+
+
 def main():
     plots.use_course_style()
     data = load("pen")
+    attributes(data)
+    if sys.argv[1:] == ["06"]:
+        return
     torch.manual_seed(0)
     model = build("mlp2")
     fit(model, data.train, epochs=40, progress=False)

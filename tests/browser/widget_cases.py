@@ -136,6 +136,22 @@ CASES = [
         set="sliders.z = [1.0] * 20",
     ),
     Case(
+        name="LatentSliders, three knobs before a decoder",
+        variable="knobs",
+        make="""from torch import nn
+from vae_helpers.models import Autoencoder
+
+dial = nn.Linear(3, 20)
+nn.init.orthogonal_(dial.weight, gain=2.0)
+instrument = Autoencoder(None, nn.Sequential(dial, *vae20.decoder), 3)
+knobs = widgets.LatentSliders(instrument, names=["slant", "thickness of the stroke", "width"])
+knobs""",
+        state="knobs.z",
+        mouse=Drag((0.5, 0.5), (0.8, 0.5), on=".vae-track"),
+        keys=Keys("thickness of the stroke", number="knobs.z[1]", step=0.05, home=0.0),
+        set="knobs.z = [1.0, -1.0, 2.0]",
+    ),
+    Case(
         name="DrawDigit",
         variable="drawn",
         make="drawn = widgets.DrawDigit(vae2, data.test, classes=data.classes)\ndrawn",

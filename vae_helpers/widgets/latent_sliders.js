@@ -10,7 +10,8 @@ function journey(t, start, low, high) {
 export default widget("Latent sliders", async stage => {
   const net = await stage.network("decoder"), shape = stage.get("shape"), vae = stage.get("vae");
   const [order, amounts, middle, spread] = ["order", "amounts", "middle", "spread"].map(name => stage.get(name));
-  const codes = stage.get("example_codes"), names = stage.get("example_names"), REACH = 3, SECONDS = 5;
+  const codes = stage.get("example_codes"), classes = stage.get("example_names"), REACH = 3, SECONDS = 5;
+  const names = stage.get("names"), name = i => names[i] ?? `z${i}`, encodes = stage.get("encodes");
   const originals = picturesIn(stage.numbers("examples", Uint8Array), shape[0] * shape[1] * shape[2]);
   const z = new Float32Array(order.length);
   const low = i => middle[i] - REACH * spread[i], high = i => middle[i] + REACH * spread[i];
@@ -22,11 +23,14 @@ export default widget("Latent sliders", async stage => {
   let chosen = order[0], playing = null;
   const shown = new Float64Array(order.length).fill(NaN), rows = [], most = Math.max(...amounts, 1e-9);
   const list = element("div", { class: "vae-sliders", role: "group", "aria-label": "Latents" });
+  const longest = Math.min(16, Math.max(...names.map(each => each.length)));
+  if (names.length) list.style.setProperty("--vae-name", `${0.62 * longest}em`);
   for (const i of order) {
     const dead = vae && amounts.length && amounts[i] < stage.get("dead_below");
     const amount = !amounts.length ? "" : dead ? "dead" : round(amounts[i]);
-    const slider = stage.slider({ name: `z${i}`, min: low(i), max: high(i), step: 0.05 * spread[i],
+    const slider = stage.slider({ name: name(i), min: low(i), max: high(i), step: 0.05 * spread[i],
       value: stage.get("z")[i], home: middle[i], move: v => { choose(i); put(i, v); } });
+    if (names.length) slider.firstChild.title = names[i]; // a long one is cut off
     const input = slider.querySelector("input"), track = element("span", { class: "vae-track" });
     if (amount) input.setAttribute("aria-description",
       vae ? `KL ${round(amounts[i])} nats${dead ? ", dead" : ""}` : `standard deviation ${amount}`);
@@ -42,7 +46,7 @@ export default widget("Latent sliders", async stage => {
   function choose(i) { // the one that Traverse moves
     rows[chosen].classList.remove("vae-chosen");
     rows[chosen = i].classList.add("vae-chosen");
-    traverse.textContent = `Traverse z${i}`;
+    traverse.textContent = `Traverse ${name(i)}`;
   }
 
   // --- the picture
@@ -65,13 +69,13 @@ export default widget("Latent sliders", async stage => {
       drawn = example;
       beside.hidden = example < 0;
       if (example >= 0) original.draw(originals[example]);
-      source.textContent = example < 0 ? "" : `image, class ${names[example]}`;
+      source.textContent = example < 0 ? "" : `image, class ${classes[example]}`;
       original.setAttribute("aria-label", source.textContent);
     }
     picture.setAttribute("aria-label", `The picture decoded from ${place(now)}`);
-    stage.say(`${place(now)}${example < 0 ? "" : `; beside it an image of class ${names[example]}`}`);
+    stage.say(`${place(now)}${example < 0 ? "" : `; beside it an image of class ${classes[example]}`}`);
   }
-  const place = now => `z${chosen} = ${round(now[chosen])}${now.length > 1 ? ` and the other ${now.length - 1}` : ""}`;
+  const place = now => `${name(chosen)} = ${round(now[chosen])}${now.length > 1 ? ` and the other ${now.length - 1}` : ""}`;
 
   // --- buttons
 
@@ -101,18 +105,19 @@ export default widget("Latent sliders", async stage => {
   }, { capture: true });
   function lay(now, i) { // in place of motion: seven pictures side by side
     strip.replaceChildren(...Array.from({ length: 7 }, (_, k) => {
-      const at = low(i) + k / 6 * (high(i) - low(i)), one = stage.picture(shape, `z${i} = ${round(at)}`);
+      const at = low(i) + k / 6 * (high(i) - low(i)), one = stage.picture(shape, `${name(i)} = ${round(at)}`);
       one.classList.add("vae-small");
       one.draw(net.run(Float32Array.from(now, (v, j) => j === i ? at : v)));
       return one;
     }));
   }
   const draws = vae ? ["Draw from the prior", "z ~ N(0, I)"]
+    : !encodes ? ["Draw from N(0, I)", "Each number from a Gaussian of its own, of mean 0 and variance 1"]
     : ["Draw from N(mean, sd)", "Each number from a Gaussian with the mean and the standard deviation of its codes"];
   const buttons = [
     stage.button(draws[0], () => go(middle.map((m, i) => m + spread[i] * gaussian()), -1), draws[1]),
-    stage.button(vae ? "Zero" : "Mean code", () => go(middle, -1),
-      vae ? "All latents 0, the middle of the prior" : "All latents at the mean of the codes"),
+    stage.button(vae || !encodes ? "Zero" : "Mean code", () => go(middle, -1),
+      vae ? "All latents 0, the middle of the prior" : !encodes ? "All latents 0" : "All latents at the mean of the codes"),
     traverse,
     ...originals.length ? [stage.button("An example", () => {
       const next = (stage.get("example") + 1) % originals.length;

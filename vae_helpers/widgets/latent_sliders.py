@@ -31,6 +31,13 @@ class LatentSliders(CourseWidget):
     An autoencoder has no KL: its bars are the standard deviations of the codes, and its
     sliders go three of them to either side of the mean code; a VAE's from -3 to 3.
 
+    ``names``: a list of texts, one for each latent, to be read in place of z0, z1 …; the
+    sliders then keep the model's own order. ValueError for another number of them, for
+    an empty one and for two alike.
+
+    A model whose ``encoder`` is None, a decoder with knobs of one's own, has sliders from -3 to 3 and
+    neither bars nor examples, and takes no split (ValueError).
+
     ``pad.z`` is the code, ``latent_dim`` numbers in the model's own order: in the next
     cell, ``decode(model, torch.tensor([pad.z]))``. Setting it moves the sliders.
     """
@@ -41,6 +48,8 @@ class LatentSliders(CourseWidget):
     decoder = traitlets.Instance(Network).tag(sync=True, **widget_serialization)
     shape = traitlets.List(traitlets.Int()).tag(sync=True)
     vae = traitlets.Bool().tag(sync=True)
+    encodes = traitlets.Bool().tag(sync=True)
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     order = traitlets.List(traitlets.Int()).tag(sync=True)
     amounts = traitlets.List(traitlets.Float()).tag(sync=True)
     dead_below = traitlets.Float(DEAD).tag(sync=True)
@@ -53,9 +62,12 @@ class LatentSliders(CourseWidget):
     example = traitlets.Int(-1).tag(sync=True, echo_update=False)
     z = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)
 
-    def __init__(self, model, split=None, *, classes=None):
-        split, d, vae = as_split(split), model.latent_dim, is_vae(model)
-        if split is None:
+    def __init__(self, model, split=None, *, classes=None, names=None):
+        split, d, encodes = as_split(split), model.latent_dim, model.encoder is not None
+        names, vae = _named(names, d), encodes and is_vae(model)
+        if not encodes:
+            _check_alone(model, split, classes)
+        elif split is None:
             split, classes = _default(model, classes)
         elif tuple(split.shape) != tuple(model.shape):
             raise ValueError(f"the split holds images of shape {split.shape}, this model takes {tuple(model.shape)}")
@@ -71,10 +83,13 @@ class LatentSliders(CourseWidget):
                      "example_codes": [_tidy(code) for code in first]}
         amounts = torch.tensor(sent["amounts"] or [0.0] * d)
         self._model = copy.deepcopy(model).eval()  # as it is sent, whatever becomes of it
-        super().__init__(decoder=decoder_of(model), shape=list(model.shape), vae=vae, about=self._about(vae, sent["amounts"]),
-                         order=amounts.argsort(descending=True, stable=True).tolist(), z=sent["middle"], **sent)
+        order = range(d) if names else amounts.argsort(descending=True, stable=True).tolist()
+        super().__init__(decoder=decoder_of(model), shape=list(model.shape), vae=vae, encodes=encodes, names=names,
+                         about=self._about(vae, encodes, sent["amounts"]), order=list(order), z=sent["middle"], **sent)
 
-    def _about(self, vae, amounts):
+    def _about(self, vae, encodes, amounts):
+        if not encodes:
+            return f"This model has no encoder: no image has a code, so no bars. Sliders: from −{REACH} to {REACH}."
         if not amounts:
             bars = "KL of each latent" if vae else "spread of each latent's codes"
             return f"Give a split whose images fit this model, and bars will show the {bars}."
@@ -95,8 +110,16 @@ class LatentSliders(CourseWidget):
         return proposal["value"]
 
     def describe(self):
-        by = f"sorted by {'KL' if self.vae else 'spread'} over {self._count:,} images" if self.amounts else "no split"
-        return f"LatentSliders: {len(self.z)} latent{'s' * (len(self.z) != 1)}, {by}"
+        by = "no split" if self.encodes else "no encoder"
+        if self.amounts:
+            how = "with their" if self.names else "sorted by"
+            by = f"{how} {'KL' if self.vae else 'spread'} over {self._count:,} images"
+        return f"LatentSliders: {self._latents()}, {by}"
+
+    def _latents(self):
+        """How many there are, and their names, if they have any."""
+        named = f" ({', '.join(self.names)})" if self.names else ""
+        return f"{len(self.z)} latent{'s' * (len(self.z) != 1)}{named}"
 
     def picture(self):
         d = len(self.z)
@@ -112,7 +135,9 @@ class LatentSliders(CourseWidget):
                 dead = self.vae and self.amounts[i] < DEAD
                 right.text(1.04, row, "dead" if dead else f"{self.amounts[i]:.2f}", va="center", size=9)
             right.plot(min(1, max(0, at)), row, "o", color="black", markersize=5)
-        right.set(yticks=range(d), yticklabels=[f"$z_{{{i}}}$" for i in self.order], xticks=[], xlim=(-0.03, 1.15),
+        # a dollar sign would begin a formula
+        names = [name.replace("$", r"\$") for name in self.names] or [f"$z_{{{i}}}$" for i in range(d)]
+        right.set(yticks=range(d), yticklabels=[names[i] for i in self.order], xticks=[], xlim=(-0.03, 1.15),
                   ylim=(d - 0.5, -0.5), title="as you move these sliders")
         right.spines[:].set_visible(False)
         bars = ""
@@ -120,10 +145,36 @@ class LatentSliders(CourseWidget):
             what = "the KL" if self.vae else "the standard deviation of the codes"
             unit = " nats" if self.vae else ""
             dead = sum(a < DEAD for a in self.amounts) if self.vae else 0
-            bars = (f", over bars of {what} of each latent, sorted, from {max(self.amounts):.2f} down to "
+            by_size = "" if self.names else ", sorted"
+            bars = (f", over bars of {what} of each latent{by_size}, from {max(self.amounts):.2f} down to "
                     f"{min(self.amounts):.2f}{unit}{f'; {dead} of them dead' if dead else ''}")
-        plots.alt(right, f"Sliders for {d} latent{'s' * (d != 1)}{bars}.")
+        plots.alt(right, f"Sliders for {self._latents()}{bars}.")
         return fig
+
+
+def _named(names, latent_dim):
+    """``names`` as a list, an empty one for None; ValueError unless they tell ``latent_dim`` latents apart."""
+    if names is None:
+        return []
+    given = names if isinstance(names, (list, tuple)) else []
+    texts = {" ".join(name.split()): None for name in given if isinstance(name, str) and name.strip()}
+    if not len(given) == len(texts) == latent_dim:
+        raise ValueError(f"names={names!r}: wanted is a list of {latent_dim} texts, one for each latent, none of "
+                         "them empty and no two alike")
+    return list(texts)
+
+
+def _check_alone(model, split, classes):
+    """ValueError unless a decoder without an encoder can be shown: without images, and with numbers that fit it."""
+    if split is not None or classes is not None:
+        raise ValueError("this model has no encoder, so no image has a code: give neither split nor classes")
+    z = torch.zeros(1, model.latent_dim, device=next(model.parameters()).device)
+    try:
+        shape = tuple(decode(model, z).shape[1:])
+    except RuntimeError as error:
+        raise ValueError(f"the decoder does not take latent_dim={model.latent_dim} numbers: {error}") from error
+    if shape != tuple(model.shape):
+        raise ValueError(f"the decoder makes pictures of shape {shape}, and the model says shape={tuple(model.shape)}")
 
 
 def _default(model, classes):
