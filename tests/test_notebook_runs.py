@@ -206,10 +206,9 @@ class OtherSeed(ast.NodeTransformer):
 
     def visit_Call(self, call):
         self.generic_visit(call)
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-        if name == "manual_seed":
+        if getattr(call.func, "attr", "") == "manual_seed":
             call.args = [ast.BinOp(call.args[0], ast.Add(), ast.Constant(self.seed))]
-        elif name == "fit":
+        elif getattr(call.func, "id", "") == "fit":  # ours: not the method of that name that scikit-learn's have
             call.keywords.append(ast.keyword("seed", ast.Constant(self.seed)))
         return call
 
