@@ -19,6 +19,7 @@ FLOORS = {
     "effective": 0,
     "files": 0,
     "layers": 0,
+    "numpy_vae": 0,
     "strokes": 0,
     "answers": 1,
     "architectures": 1,

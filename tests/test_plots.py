@@ -329,6 +329,21 @@ def test_the_name_of_a_class_stands_at_the_median_of_its_points():
     assert ax.texts[3].get_position() == tuple(CODES[LABELS == 3][:, :2].median(0).values.tolist())
 
 
+def test_a_map_by_other_means_names_no_latents_and_keeps_its_proportions():
+    ax = plots.latent_scatter(CODES[:, :2], LABELS, dims=None)
+    assert ax.get_xlabel() == ax.get_ylabel() == "" and not len(ax.get_xticks()) and ax.get_aspect() == 1
+    assert "latent" not in plots.alt_of(ax.figure) and "50 points" in plots.alt_of(ax.figure)
+
+
+def test_names_above_hide_no_point():
+    ax = plots.latent_scatter(CODES, LABELS, above=True)
+    ax.figure.canvas.draw()
+    for label, text in enumerate(ax.texts):
+        highest = CODES[LABELS == label][:, 1].max().item()
+        assert text.get_text() == str(label)
+        assert text.get_window_extent().y0 > ax.transData.transform((0, highest))[1]
+
+
 def test_a_scatter_without_labels_names_no_class():
     ax = plots.latent_scatter(CODES.numpy())
     assert not ax.texts and "class" not in plots.alt_of(ax.figure)

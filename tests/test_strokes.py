@@ -49,6 +49,19 @@ def test_both_see_what_was_drawn():
         assert (more - less).mean() > 0.6 * (high - low), name
 
 
+@pytest.mark.parametrize("measure", [slant, thickness])
+def test_the_gradient_is_a_number_on_a_page_that_is_mostly_paper(measure):
+    x = (drawn(20) > 0.5).float().requires_grad_()
+    (gradient,) = torch.autograd.grad(measure(x).sum(), x)
+    assert gradient.isfinite().all() and (gradient.flatten(1).norm(dim=1) > 0).all()
+
+
+def test_contrast_is_nothing_to_thickness_and_blur_is():
+    x = drawn(20)
+    torch.testing.assert_close(thickness(x / 2), thickness(x))
+    assert (thickness(torch.nn.functional.avg_pool2d(x, 3, 1, 1)) > thickness(x)).all()
+
+
 def test_an_empty_page_has_neither():
     blank = torch.zeros(1, 1, 8, 8)
     assert slant(blank).isnan() and thickness(blank).isnan()

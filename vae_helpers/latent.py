@@ -29,7 +29,8 @@ def morph(z_u, z_v, n, how="linear"):
 
     ``"linear"``: along the straight line, z_u + (z_v − z_u) i / n: equal differences. ``"spherical"``: the
     direction turns along the great circle by equal angles, as slerp has it (Shoemake 1985; for codes White 2016,
-    arXiv 1609.04468), while the norm goes from |z_u| to |z_v| in equal steps of its own. With
+    arXiv 1609.04468), while the norm goes from |z_u| to |z_v| in equal steps of its own (which is ours:
+    slerp of codes of unequal norms goes evenly in neither). With
     equal norms the path stays on the sphere; codes of one direction give the straight line.
 
     ValueError where there is no one great circle, for a code at the origin and for two that point in

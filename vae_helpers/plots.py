@@ -175,7 +175,8 @@ def image_rows(rows, title="", ax=None):
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(title)
-    return alt(ax, f"{title + ': ' if title else ''}rows of {n} images: {', '.join(sheets)}.")
+    named = "; ".join(f"“{label}”" for label in sheets)
+    return alt(ax, f"{title + ': ' if title else ''}{len(sheets)} row{'s' * (len(sheets) != 1)} of {n} images: {named}.")
 
 
 def save_grids(images, folder, scale=2):
@@ -213,12 +214,15 @@ def _ink_on(colour):
     return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
 
 
-def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=None):
+def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=None, above=False):
     """Codes (N, d) as points in the plane of two latents, coloured and named by class. Returns the Axes.
 
-    The name of each class stands at the median of its points.
+    The name of each class stands at the median of its points; with ``above``, over its points, where small heaps
+    must not be hidden. ``dims=None``: points (N, 2) of a map that is not made of two latents, by PCA or
+    t-SNE. Then the axes have no names and no numbers, and one unit is as long on both.
     """
-    codes = torch.as_tensor(codes).detach().cpu()
+    codes, latents = torch.as_tensor(codes).detach().cpu(), dims is not None
+    dims = dims if latents else (0, 1)
     if codes.dim() != 2 or codes.shape[1] <= max(dims):
         raise ValueError(f"wanted codes (N, d) with d > {max(dims)}, got shape {tuple(codes.shape)}")
     labels = None if labels is None else torch.as_tensor(labels).cpu()
@@ -235,12 +239,21 @@ def latent_scatter(codes, labels=None, classes=None, dims=(0, 1), title="", ax=N
             name, colour = str(classes[label] if classes else label), PALETTE[label % len(PALETTE)]
             ax.scatter(x[mine], y[mine], s=6, alpha=0.5, color=colour, linewidths=0)
             middle = codes[mine][:, list(dims)].median(0).values.tolist()
+            if above:
+                top = (middle[0], y[mine].max())
+                ax.annotate(name, top, xytext=(0, 3), textcoords="offset points", ha="center", weight="bold", color=colour)
+                continue
             box = {"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "white"}
             ax.text(*middle, name, color=_ink_on(colour), size=10, weight="bold", ha="center", va="center", bbox=box)
-    ax.set_xlabel(f"$z_{{{dims[0]}}}$")
-    ax.set_ylabel(f"$z_{{{dims[1]}}}$", rotation=0, labelpad=10)
     ax.set_title(title)
     by_class = "" if labels is None else ", coloured and named by class"
+    if not latents:
+        ax.set(xticks=[], yticks=[])
+        ax.margins(0.2)  # room for the names
+        ax.set_aspect("equal", adjustable="datalim")
+        return alt(ax, f"{title + ': ' if title else ''}{len(codes)} points{by_class}.")
+    ax.set_xlabel(f"$z_{{{dims[0]}}}$")
+    ax.set_ylabel(f"$z_{{{dims[1]}}}$", rotation=0, labelpad=10)
     return alt(ax, f"{title + ': ' if title else ''}{len(codes)} codes in the plane of latents {dims[0]} and "
                    f"{dims[1]}{by_class}.")
 

@@ -29,14 +29,16 @@ def thickness(x):
     """The width of the line in pictures (N, 1, H, W), in pixels: 2 × area / outline, shape (N,).
 
     The outline is the total variation, Σ |∇x|: of a shape of 0 and 1 it is about the length of the edge, and a long
-    line of width w has an edge twice its length on w times its length of ink. A grey picture
-    has less outline than a sharp one: blur counts as thickness.
+    line of width w has an edge twice its length on w times its length of ink. Contrast cancels out. A
+    blurred thin line has less outline for the same ink: blur counts as thickness.
 
     A picture without an edge gives NaN or infinity. ValueError for another shape.
     """
     ink = _ink(x)
     down, along = ink.diff(dim=1)[:, :, :-1], ink.diff(dim=2)[:, :-1]
-    return 2 * ink.sum((1, 2)) / torch.hypot(down, along).sum((1, 2))
+    # not hypot: its gradient is NaN where both are 0, which most of a page is
+    outline = torch.linalg.vector_norm(torch.stack([down, along]), dim=0)
+    return 2 * ink.sum((1, 2)) / outline.sum((1, 2))
 
 
 def _ink(x):

@@ -18,15 +18,23 @@ from vae_helpers.checks.gaussian import (
 )
 from vae_helpers.checks.latent import attribute_direction, class_mean, straight_path
 from vae_helpers.checks.measures import bridge, mixture_gain, slant
+from vae_helpers.checks.numpy_vae import (
+    diagnosis,
+    kl_gradient,
+    linear_backward,
+    nats_per_latent,
+    sample_backward,
+    tanh_layer,
+)
 from vae_helpers.checks.training import beta_of_code, free_bits, nats_per_image, warm_up
 from vae_helpers.checks.verdict import Verdict
 from vae_helpers.checks.welcome import brightness
 
 __all__ = [
     "Verdict", "active_units", "attribute_direction", "beta_of_code", "beta_of_sigma", "bound", "bridge", "brightness",
-    "class_mean", "conv_size", "correlated_pair", "discrete_kl", "free_bits", "gaussian_sample",
-    "grey_floor", "image_nll", "importance_log_p", "kl_div_call", "kl_monte_carlo", "kl_to_normal",
-    "kl_two_normals", "log_density", "log_mean", "mixture_gain", "mixture_log_density",
-    "nats_per_image", "nearest_code", "one_step", "pictures", "rmse",
-    "score_gradient", "slant", "steady_codes", "straight_path", "warm_up",
+    "class_mean", "conv_size", "correlated_pair", "diagnosis", "discrete_kl", "free_bits", "gaussian_sample",
+    "grey_floor", "image_nll", "importance_log_p", "kl_div_call", "kl_gradient", "kl_monte_carlo", "kl_to_normal",
+    "kl_two_normals", "linear_backward", "log_density", "log_mean", "mixture_gain", "mixture_log_density",
+    "nats_per_image", "nats_per_latent", "nearest_code", "one_step", "pictures", "rmse", "sample_backward",
+    "score_gradient", "slant", "steady_codes", "straight_path", "tanh_layer", "warm_up",
 ]

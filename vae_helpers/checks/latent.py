@@ -111,6 +111,7 @@ def class_mean(answer, generator):
         ]
         mistakes = [
             ("label is taken for an index: this is the code of one image, whatever its class", codes[label]),
+            ("label is taken for an index: `labels == label` picks the codes of the class", codes[label].mean()),
             *combined(forms, reductions),
             ("the sum is divided by label; divide by how many codes have it", mine.sum(0) / label),
             ("the mean of all codes is taken off; wanted is the mean of the class itself", middle - codes.mean(0)),

@@ -18,6 +18,9 @@ def slant(answer, generator):
         mass = ink.sum((1, 2))
         middle = ((width - 1) / 2, (height - 1) / 2)
         aa, ab, bb = _moments(ink)
+        rows, columns = torch.arange(height).double()[:, None], torch.arange(width).double()
+        of_all = [(ink * place).sum() / ink.sum() for place in (columns, rows)]
+        b, a = (place - (ink * place).sum((1, 2), keepdim=True) / mass[:, None, None] for place in (rows, columns))
         tangents = [
             ("", -ab / bb),
             ("the sign is turned round: rows grow downwards, so a lean to the right has m_ab below 0", ab / bb),
@@ -30,6 +33,9 @@ def slant(answer, generator):
              _tangent(ink, middle)),
             ("this is centred on the picture; take off the mean column and the mean row of the ink",
              _tangent(ink, (width / 2, height / 2))),
+            ("the centre is that of the whole batch: sum over dims (1, 2), for each image", _tangent(ink, of_all)),
+            ("the ink plays no part in the means: weigh each pixel with x",
+             -(a * b).mean((1, 2)) / (b * b + 0 * a).mean((1, 2))),
             ("this weighs the paper: ink is 1 in x, so the weights are x itself", _tangent(1 - ink)),
             ("black or white takes the place of the greys: the weights are x itself", _tangent((x[:, 0] > 0.5).double())),
             ("the ink counts as its square: the weights are x itself", _tangent(ink**2)),
