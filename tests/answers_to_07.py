@@ -16,7 +16,7 @@ def kl(dmu="mu", dlogvar="(np.exp(logvar) - 1) / 2", by="len(mu)", back="dmu, dl
 
 
 def tanh(forward="np.tanh(x)", backward="dy * (1 - self.y**2)"):
-    return ("class C:\n    def forward(self, x):\n        self.x = x\n"
+    return ("class K:\n    def forward(self, x):\n        self.x = x\n"
             f"        self.y = {forward}\n        return self.y\n"
             f"    def backward(self, dy):\n        return {backward}")
 
@@ -144,8 +144,8 @@ WRONG = {
         (linear(dw="(x.T @ dy).T"), "dw is transposed"),
         (linear(dw="dy.T @ x"), "dw is transposed"),
         (linear(dx="w @ dy.T"), "dx is transposed"),
-        (linear(dx="dy @ w"), "your code raised ValueError"),
-        (linear(dw="x @ dy"), "your code raised ValueError"),
+        (linear(dx="dy @ w"), "the shapes of a product do not fit"),
+        (linear(dw="x @ dy"), "the shapes of a product do not fit"),
         (linear(dx="dy @ w.T / len(x)"), "dx has 1/N in it"),
         (linear(dx="dy"), "dx is dy itself"),
         (linear(dx="w"), "dx is W"),
@@ -174,6 +174,8 @@ WRONG = {
         (linear(back="3"), "wanted are 3 arrays"),
     ],
     "sample_backward": [
+        (sample(dlogvar="dz * eps * np.exp(logvar / 2) / 2 + (np.exp(logvar) - 1) / 2 / len(dz)"),
+         "the KL's gradient in it"),
         (sample(dmu="np.ones_like(dz)"), "dmu is 1"),
         (sample(dmu="np.zeros_like(dz)"), "dmu is 0"),
         (sample(dmu="dz * np.exp(logvar / 2)"), "dmu has σ in it"),
@@ -204,6 +206,9 @@ WRONG = {
         (sample(back="dmu"), "wanted are 2 arrays"),
     ],
     "kl_gradient": [
+        ("def f(mu, logvar): return mu / len(mu), np.exp(logvar) - 1 / 2 / len(mu)", "a bracket is missing in dlogvar"),
+        ("def f(mu, logvar): return mu / len(mu), np.exp(logvar) / 2 - 1 / 2 / len(mu)",
+         "a bracket is missing in dlogvar"),
         (kl(by="1"), "1/N is missing"),
         (kl(dmu="2 * mu", by="1"), "the ½ before the KL is missing. Besides, 1/N is missing"),
         (kl(by="mu.size"), "this is averaged over the latents too"),
@@ -249,6 +254,8 @@ WRONG = {
         ("def f(errors): return 'nobody' if max(errors.values()) < 1e-6 else None", "gives back None where"),
     ],
     "tanh_layer": [
+        (tanh(backward="dy * 1 - self.y**2"), "a bracket is missing in backward"),
+        (tanh(backward="dy * (1 - self.y) ** 2"), "the square belongs to y alone"),
         (tanh(forward="1 / (1 + np.exp(-x))"), "forward gives the sigmoid"),
         (tanh(forward="x"), "forward gives x as it is"),
         (tanh(forward="np.maximum(x, 0)"), "forward gives the ReLU"),
@@ -279,6 +286,8 @@ WRONG = {
         (tanh().replace("backward", "back"), "the layer has no method `backward`"),
     ],
     "nats_per_latent": [
+        (nats("mu**2 + np.exp(logvar) - logvar - 1 / 2"), "a bracket is missing"),
+        (nats("mu**2 + np.exp(logvar) - logvar / 2 - 1"), "the ½ stands before log σ² alone"),
         (nats(reduced=".sum(1)"), "one number for each image"),
         (nats(reduced=".mean(1)"), "averaged over the latents"),
         (nats(reduced=".sum(1).mean()"), "the KL of all latents together"),

@@ -31,7 +31,7 @@ PATHS = notebook_paths()
 NO_NETWORK = ROOT / "tests" / "no_network"
 CELL_SECONDS = 300
 
-TRAINING_NOTEBOOKS = ["01", "02", "03", "04", "05", "06"]
+TRAINING_NOTEBOOKS = ["01", "02", "03", "04", "05", "06", "07"]
 REAL_DATA_NOTEBOOKS = ["01", "02", "03", "04", "05", "06"]
 REAL_DATA_FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST"}
 
@@ -199,14 +199,14 @@ def test_with_one_thread_it_prints_the_same(path, capsys, answers_of_its_own):
 
 
 class OtherSeed(ast.NodeTransformer):
-    """Give every ``manual_seed(n)`` and every ``fit(…)`` another seed."""
+    """Give every ``manual_seed(n)``, every ``default_rng(n)`` and every ``fit(…)`` another seed."""
 
     def __init__(self, seed):
         self.seed = seed
 
     def visit_Call(self, call):
         self.generic_visit(call)
-        if getattr(call.func, "attr", "") == "manual_seed":
+        if getattr(call.func, "attr", "") in ("manual_seed", "default_rng"):
             call.args = [ast.BinOp(call.args[0], ast.Add(), ast.Constant(self.seed))]
         elif getattr(call.func, "id", "") == "fit":  # ours: not the method of that name that scikit-learn's have
             call.keywords.append(ast.keyword("seed", ast.Constant(self.seed)))

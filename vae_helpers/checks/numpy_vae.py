@@ -62,7 +62,13 @@ def linear_backward(answer, generator):
     def case(n, n_in, n_out):
         rng = _rng(generator)
         x, w, dy = (_away_from_0(rng, *shape) for shape in ((n, n_in), (n_in, n_out), (n, n_out)))
-        dx, dw, db = _parts(answer(x.copy(), w.copy(), dy.copy()), "dx", "dw", "db")
+        try:
+            dx, dw, db = _parts(answer(x.copy(), w.copy(), dy.copy()), "dx", "dw", "db")
+        except ValueError as error:
+            if "matmul" not in str(error) and "broadcast" not in str(error):
+                raise
+            raise Mistake("the shapes of a product do not fit: dx wants (N, n_out) times (n_out, n_in), dw (n_in, N) "
+                          "times (N, n_out); `.T` transposes") from None
         true_w, true_b = x.T @ dy, dy.sum(0)
         for_x = [
             ("dx is transposed: it has the shape of x", w @ dy.T),
@@ -136,6 +142,8 @@ def sample_backward(answer, generator):
             ("dlogvar is 0; but σ is in z", np.zeros_like(dz)),
             ("dlogvar has the KL's gradient in it; that goes past the sample, and is added later",
              true + (sigma**2 - 1) / 2),
+            ("dlogvar has the KL's gradient in it; that goes past the sample, and is added later",
+             true + (sigma**2 - 1) / 2 / n),
             ("dlogvar is averaged over the batch; every image has a σ of its own", true / n),
             ("dlogvar is summed over the batch; every image has a σ of its own", true.sum(0)),
             ("dlogvar has the wrong sign", -true),
@@ -193,7 +201,10 @@ def kl_gradient(answer, generator):
             ("dlogvar is ½ (σ² − logvar − 1): that is the KL's own term, not its derivative", (var - logvar - 1) / 2),
             ("dlogvar has the ½ of exp(logvar / 2) in it; σ² is exp(logvar)", (var / 2 - 1) / 2),
         ]
-        return [("dmu", dmu, mu / n, scaled(for_mu, mu)), ("dlogvar", dlogvar, true / n, scaled(for_logvar, true))]
+        bracket = "a bracket is missing in dlogvar: the ½ and the 1/N stand before the whole, (exp(logvar) − 1)"
+        return [("dmu", dmu, mu / n, scaled(for_mu, mu)),
+                ("dlogvar", dlogvar, true / n, [*scaled(for_logvar, true), (bracket, var - 0.5 / n),
+                                                (bracket, var / 2 - 0.5 / n)])]
 
     _judge([case(5, 3), case(7, 4)], {
         "dmu": "dmu is off: differentiate ½ μ², and divide by the number of images",
@@ -322,6 +333,8 @@ def tanh_layer(answer, generator):
             ("backward gives dy as it is: multiply it with the derivative, 1 − tanh²", dy),
             ("backward has the input in it, 1 − x²; wanted is 1 − y², with the output", dy * (1 - x**2)),
             ("backward has 1 − y: the square is missing", dy * (1 - y)),
+            ("a bracket is missing in backward: dy * (1 − y²)", dy - y**2),
+            ("backward has (1 − y)²: the square belongs to y alone", dy * (1 - y) ** 2),
             ("backward has 1 + y²; wanted is 1 − y²", dy * (1 + y**2)),
             ("backward has y² − 1: the sign is turned round", dy * (y**2 - 1)),
             ("backward applies tanh twice: 1 − tanh²(y), where y is tanh x already", dy * (1 - np.tanh(y) ** 2)),
@@ -380,6 +393,9 @@ def nats_per_latent(answer, generator):
             ("this averages μ and logvar first; the KL of a mean is not the mean of the KLs",
              (mu.mean(0) ** 2 + np.exp(logvar.mean(0)) - logvar.mean(0) - 1) / 2),
             ("this is the variance of μ; wanted is the KL", mu.var(0)),
+            ("a bracket is missing: the ½ stands before the whole", (mu**2 + var - logvar - 0.5).mean(0)),
+            ("the ½ stands before log σ² alone; it stands before the whole",
+             (mu**2 + var - logvar / 2 - 1).mean(0)),
         ]
         return got, torch.as_tensor(right.mean(0)), [(text, torch.as_tensor(value)) for text, value in mistakes]
 
