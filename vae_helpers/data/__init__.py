@@ -5,6 +5,7 @@ name       what                            train + test     from
 =========  ==============================  ===============  ======================
 pen        digits drawn by us, factors     10,000 + 2,000   ``data/pen.npz``
 digits8    scans of real digits, 8×8       1,437 + 360      scikit-learn
+faces      cartoon faces, factors, 128×128 2,000 + 400      drawn the first time
 mnist      handwritten digits, 28×28       60,000 + 10,000  ``VAE_DATA``, or fetched
 mnist32    the same, resized to 32×32      60,000 + 10,000  as mnist
 fashion    clothes, 28×28                  60,000 + 10,000  as mnist
@@ -24,11 +25,11 @@ from .errors import DataDamaged, DataNotFound
 from .folder import load_folder
 from .online import load_online
 from .sets import Batches, ImageSet, Split
-from .shipped import load_digits8, load_pen
+from .shipped import load_digits8, load_faces, load_pen
 
 __all__ = ["NAMES", "Batches", "DataDamaged", "DataNotFound", "ImageSet", "Split", "check_images", "load"]
 
-_SHIPPED = {"pen": load_pen, "digits8": load_digits8}
+_SHIPPED = {"pen": load_pen, "digits8": load_digits8, "faces": load_faces}
 _ONLINE = {name: partial(load_online, name) for name in ("mnist", "mnist32", "fashion")}
 
 NAMES = (*_SHIPPED, *_ONLINE)

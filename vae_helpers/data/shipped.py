@@ -1,13 +1,15 @@
-"""The data sets that need no network: ``pen``, drawn by us, and ``digits8``."""
+"""The data sets that need no network: ``pen`` and ``faces``, drawn by us, and ``digits8``."""
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..files import data_folder
+from ..files import data_folder, downloads_folder, whole_file
 from .errors import DataDamaged, DataNotFound
 from .sets import ImageSet, Split
 
@@ -67,3 +69,51 @@ def load_digits8() -> ImageSet:
     train, test = train_test_split(everything, test_size=360, stratify=digits.target, random_state=0)
     both = Split(images, 16, labels)
     return ImageSet(both.subset(train), both.subset(test), DIGITS, "digits8")
+
+
+def faces_path() -> Path:
+    """``data/downloads/faces.npz``: drawn once on this computer, 118 MB, ignored by git."""
+    return downloads_folder() / "faces.npz"
+
+
+def load_faces() -> ImageSet:
+    """Cartoon faces that we draw ourselves, angry and happy: 2,000 + 400 of 3×128×128, with factors.
+
+    The first time they are drawn, in some ten seconds, and kept in ``faces_path()``. A file there that
+    is damaged, or from an earlier version of the drawing, is drawn anew. Where nothing can be written, they are drawn
+    each time, with a warning.
+    """
+    from . import faces
+
+    path = faces_path()
+    arrays = _faces_kept(path, faces)
+    if arrays is None:
+        arrays = {"version": np.array(faces.VERSION)}
+        for part, n, seed in (("train", faces.TRAIN, faces.TRAIN_SEED), ("test", faces.TEST, faces.TEST_SEED)):
+            drawn = faces.draw(n, seed)
+            arrays |= {f"{part}_{name}": array for name, array in zip(("images", "labels", "factors"), drawn, strict=True)}
+        try:
+            # given a path without .npz, savez would append it: hence the open file
+            with whole_file(path) as unfinished, open(unfinished, "wb") as file:
+                np.savez(file, **arrays)
+        except OSError as error:
+            warnings.warn(f"the faces are drawn, but could not be kept for the next time: {error}", stacklevel=2)
+    return ImageSet(*(_faces_split(arrays, part, faces) for part in ("train", "test")), faces.CLASSES, "faces")
+
+
+def _faces_split(arrays, part, faces):
+    images, labels, factors = (torch.from_numpy(arrays[f"{part}_{name}"]) for name in ("images", "labels", "factors"))
+    return Split(images, 255, labels, factors, tuple(faces.FACTORS))
+
+
+def _faces_kept(path: Path, faces):
+    """What an earlier call kept; None where there is nothing, or nothing that is whole and of this version."""
+    with suppress(Exception), np.load(path, allow_pickle=False) as file:  # a truncated zip raises whatever it likes
+        arrays = {name: file[name] for name in file.files}
+        sizes = {"train": faces.TRAIN, "test": faces.TEST}
+        wanted = {f"{part}_images": (n, 3, faces.SIDE, faces.SIDE) for part, n in sizes.items()}
+        if arrays["version"] == faces.VERSION and all(arrays[name].shape == shape for name, shape in wanted.items()):
+            for part in sizes:
+                _faces_split(arrays, part, faces)  # it says if types or shapes do not fit
+            return arrays
+    return None
