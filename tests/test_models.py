@@ -62,7 +62,8 @@ def test_shapes_of_a_vae(preset, as_published, latent_dim, shape):
 
 
 LATENTS = [("linear", 20), ("mlp", 20), ("mlp2", 2), ("conv", 2), ("vae", 20), ("vae2", 2), ("conv_vae", 2)]
-LATENTS += [("deep_vae", 20), ("deep_vae2", 2), ("fashion_vae", 64), ("vae32", 20)]
+LATENTS += [("deep_vae", 20), ("deep_vae2", 2), ("fashion_vae", 64), ("vae32", 20), ("faces_vae", 64)]
+LATENTS += [("narrow_vae", 30)]
 
 
 @pytest.mark.parametrize("preset, latent_dim", LATENTS)

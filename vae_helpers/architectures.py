@@ -119,6 +119,50 @@ def conv32_decoder(latent_dim=20, shape=(1, 32, 32)):
     return nn.Sequential(*layers[:-2])
 
 
+FACES = (32, 64, 128, 256, 256)  # channels
+NARROW_IN, NARROW_OUT = (16, 24, 32, 48, 64), (64, 40, 32, 16, 12)
+
+
+def faces_encoder(latent_dim=64, shape=(3, 128, 128)):
+    """For lecture slides' VAE on 3×128×128: five 4×4 convolutions of stride 2 to 2×2×256 = 1024 features.
+
+    (N, 3, 128, 128) to (N, latent_dim). The slides (source B) print 1024 features and 64 latents, not the layers: the
+    convolutions are our reconstruction. Without padding the sides go 128, 63, 30, 14, 6, 2.
+    """
+    channels, layers = [shape[0], *FACES], []
+    for c_in, c_out in zip(channels, channels[1:]):
+        layers += [nn.Conv2d(c_in, c_out, 4, stride=2), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(1024, latent_dim))
+
+
+def faces_decoder(latent_dim=64, shape=(3, 128, 128)):
+    """The mirror of ``faces_encoder``: (N, latent_dim) to logits (N, 3, 128, 128).
+
+    The sides go 2, 6, 14, 30, 63, 128; the 63 wants one row more than a transposed convolution gives by itself.
+    """
+    channels = [*reversed(FACES), shape[0]]
+    layers = [nn.Linear(latent_dim, 1024), nn.ReLU(), Reshape((256, 2, 2))]
+    for number, (c_in, c_out) in enumerate(zip(channels, channels[1:])):
+        layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, output_padding=int(number == 3)), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def narrow_encoder(latent_dim=30, shape=(3, 128, 128)):
+    """Five 4×4 convolutions of stride 2 with batch norm, 16 to 64 channels: (N, 3, 128, 128) to (N, latent_dim)."""
+    channels, layers = [shape[0], *NARROW_IN], []
+    for c_in, c_out in zip(channels, channels[1:]):
+        layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1), nn.BatchNorm2d(c_out), nn.LeakyReLU(0.1)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 4 * 4, latent_dim))
+
+
+def narrow_decoder(latent_dim=30, shape=(3, 128, 128)):
+    """The way back, (N, latent_dim) to logits (N, 3, 128, 128), in under ten million multiply-adds: live in a browser."""
+    channels, layers = [*NARROW_OUT, shape[0]], [nn.Linear(latent_dim, 64 * 4 * 4), Reshape((64, 4, 4))]
+    for c_in, c_out in zip(channels, channels[1:]):
+        layers += [nn.BatchNorm2d(c_in), nn.LeakyReLU(0.1), nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1)]
+    return nn.Sequential(*layers)
+
+
 class OnBoth(nn.Module):
     """``layers`` after a Gaussian layer: on ``mu`` and on ``logvar``, each (N, latent_dim), one after the other.
 

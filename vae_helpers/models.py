@@ -19,10 +19,14 @@ from vae_helpers.architectures import (
     conv32_encoder,
     conv_decoder,
     conv_encoder,
+    faces_decoder,
+    faces_encoder,
     fashion_decoder,
     fashion_encoder,
     mlp_decoder,
     mlp_encoder,
+    narrow_decoder,
+    narrow_encoder,
 )
 from vae_helpers.files import weights_folder
 from vae_helpers.layers import Gaussian, Reshape, sample
@@ -104,18 +108,22 @@ PRESETS = {
     "fashion_vae": "four 3×3 convolutions of 32, 64, 72, 64 channels, of a notebook on Fashion-MNIST, 64 latents",
     "vae32": "A. Nikhade's four 4×4 convolutions of 8, 16, 32, 64 channels, for pictures of 32×32, 20 latents",
     "deep_vae": "784-400-400-20 and back: a VAE with one hidden layer more than vae, 20 latents",
+    "faces_vae": "five 4×4 convolutions of 32 to 256 channels, 1024 features, of lecture slides on faces, 64 latents",
+    "narrow_vae": "five 4×4 convolutions of 16 to 64 channels, for pictures of 3×128×128, 30 latents: small and live",
     "deep_vae2": "784-400-200-100-2 and back: the deepest of the fast VAEs, for a plane of codes, 2 latents",
 }
 HIDDEN = {"mlp": (400,), "mlp2": (400, 128), "vae": (400,), "vae2": (400, 128)}
 HIDDEN |= {"deep_vae": (400, 400), "deep_vae2": (400, 200, 100)}
 LATENTS = {"linear": 20, "mlp": 20, "vae": 20, "deep_vae": 20, "vae32": 20, "fashion_vae": 64}  # the others: 2
+LATENTS |= {"faces_vae": 64, "narrow_vae": 30}
+SHAPES = {"vae32": (1, 32, 32), "faces_vae": (3, 128, 128), "narrow_vae": (3, 128, 128)}  # the others: (1, 28, 28)
 
 
 def build(preset, latent_dim=None, as_published=False, shape=None):
     """A fresh network by name; ``PRESETS`` says what each is.
 
     ``latent_dim``: by default the one that ``PRESETS`` names. ``shape``: (C, H, W) of
-    one image, by default (1, 28, 28), and (1, 32, 32) for ``vae32``.
+    one image, by default (1, 28, 28), (1, 32, 32) for ``vae32``, (3, 128, 128) for the two of faces.
     ``as_published=True`` gives the published net with its faults, for the
     lessons that break and mend it. For ``conv`` and ``conv_vae``: dropout of one half in every
     block and a BAD block after the last layer; the mended net drops nothing
@@ -135,7 +143,7 @@ def build(preset, latent_dim=None, as_published=False, shape=None):
     if latent_dim < 1:
         raise ValueError(f"a code has one number at least: latent_dim cannot be {latent_dim}")
     if shape is None:
-        shape = (1, 32, 32) if preset == "vae32" else (1, 28, 28)
+        shape = SHAPES.get(preset, (1, 28, 28))
     if preset == "linear":
         return LinearAutoencoder(latent_dim, shape)
     encoder, decoder = _coders(preset, latent_dim, as_published, shape)
@@ -159,6 +167,12 @@ def _coders(preset, latent_dim, as_published, shape):
                 "around 28×28 with torch.nn.functional.pad(images, (2, 2, 2, 2))"
             )
         return conv32_encoder(latent_dim, shape, as_published), conv32_decoder(latent_dim, shape)
+    if preset in ("faces_vae", "narrow_vae"):
+        if tuple(shape[1:]) != (128, 128):
+            raise ValueError(f'{preset} takes pictures of 128×128, not {shape}: load("faces"), or a folder with size=128')
+        if preset == "faces_vae":
+            return faces_encoder(latent_dim, shape), faces_decoder(latent_dim, shape)
+        return narrow_encoder(latent_dim, shape), narrow_decoder(latent_dim, shape)
     if shape[1] % 4 or shape[2] % 4:
         raise ValueError(f"{preset} halves its pictures twice: height and width must be multiples of 4, not {shape}")
     if preset == "fashion_vae":
