@@ -45,8 +45,8 @@ def rmse(answer, generator):
     n = between(3, 8, generator)
     x, x_hat = (torch.rand(n, 1, 12, 12, generator=generator) for _ in range(2))
     # errors that differ from image to image tell a mean of roots from a root of the mean
-    # and errors that are not 0 in the mean tell a standard deviation from it
-    x_hat = x + (x_hat - x) * torch.linspace(0.1, 1, n).view(-1, 1, 1, 1) + 0.2
+    # and errors far from 0 in the mean tell a standard deviation, some 0.25, from it and from all means, above 0.4
+    x_hat = x + (x_hat - x) * torch.linspace(0.1, 1, n).view(-1, 1, 1, 1) + 0.5
     square = (x_hat - x) ** 2
     got = tensor(answer(x_hat.clone(), x.clone()))
     require(not close(got, square.mean()), "this is the mean squared error: the root is missing")
