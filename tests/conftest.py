@@ -35,3 +35,13 @@ def plain_environment(monkeypatch):
     """No word from outside about the data set, or where it lies."""
     monkeypatch.delenv("VAE_DATA", raising=False)
     monkeypatch.delenv("VAE_DATASET", raising=False)
+
+
+@pytest.fixture
+def seeded():
+    """Torch's global generator at seed 0, and afterwards where it was."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield

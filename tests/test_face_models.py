@@ -10,11 +10,7 @@ from vae_helpers.losses import bernoulli_nll, kl_to_standard_normal
 from vae_helpers.models import build
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def sides(layers, x):

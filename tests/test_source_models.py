@@ -15,11 +15,7 @@ from vae_helpers.losses import bernoulli_nll, kl_to_standard_normal
 from vae_helpers.models import build, encode, reconstruct
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def table(layers, x):
