@@ -35,6 +35,7 @@ take-news:
 weights: $(READY)
 	$(BIN)/python -m vae_helpers.recipes
 	$(BIN)/python -m vae_helpers.long_training
+	$(BIN)/python -m vae_helpers.fooled
 
 notebooks: $(READY)
 	$(BIN)/python tests/notebook_tools.py

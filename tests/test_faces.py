@@ -73,24 +73,6 @@ def test_each_factor_is_seen_and_leaves_the_others(name):
     assert (high[2][:, COLUMN[name]] == np.float32(FACTORS[name][1])).all()
 
 
-def lips(images):
-    """How the lips curve, by the redness of the lower face: the corners' height above the middle, in pixels."""
-    x = images[:, :, 70:108, 24:104].astype(float)
-    dark = np.clip(110 - x[:, 1], 0, None)  # lips and open mouth have little green
-    rows, columns = np.arange(38.0), np.arange(80.0)
-    bent = []
-    for one in dark:
-        row = one.sum(0) > 0.1 * one.sum(0).max()
-        height = (one * rows[:, None]).sum(0)[row] / one.sum(0)[row]
-        bent.append(np.polyfit((columns[row] - 39.5) / 20, height, 2, w=one.sum(0)[row])[0])
-    return -np.array(bent)
-
-
-def test_a_smile_is_seen_in_the_pixels():
-    images, _, factors = draw(150, 6, turn=0.0, tilt=0.0, skin=0.1, hair_length=0.1)
-    assert np.corrcoef(lips(images), factors[:, COLUMN["mouth"]])[0, 1] > 0.9
-
-
 def test_light_skin_width_and_tilt_do_what_they_say():
     plain = {"turn": 0.0, "tilt": 0.0, "light": 0.0}
     left, right = (draw(4, 3, **plain | {"light": value})[0].astype(float) for value in (-1.0, 1.0))

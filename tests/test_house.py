@@ -16,13 +16,18 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports from lower floors only, and from its own subpackage.
 FLOORS = {
+    "defects": 0,
+    "diffusion": 0,
     "effective": 0,
     "files": 0,
     "layers": 0,
+    "mouths": 0,
     "numpy_vae": 0,
     "strokes": 0,
     "answers": 1,
     "architectures": 1,
+    "completion": 1,
+    "conditional": 1,
     "data": 1,
     "gaussians": 1,
     "history": 1,
@@ -40,10 +45,12 @@ FLOORS = {
     "loop": 3,
     "objective": 3,
     "plots": 3,
+    "detection": 4,
     "moving": 4,
     "training": 4,
     "checks": 5,
     "clinic": 5,
+    "fooled": 5,
     "long_training": 5,
     "recipes": 5,
     "widgets": 6,
@@ -51,7 +58,7 @@ FLOORS = {
 
 # What training needs stays light. (tqdm is not among them: torch itself imports it.)
 LIGHT = ["architectures", "data", "evaluation", "gaussians", "history", "latent", "layers", "losses", "models"]
-LIGHT += ["strokes", "toy", "training"]
+LIGHT += ["mouths", "strokes", "toy", "training"]
 HEAVY = ["IPython", "PIL", "anywidget", "ipywidgets", "matplotlib"]
 HEAVY += ["scipy", "sklearn", "torchinfo", "torchvision"]
 

@@ -11,8 +11,9 @@ from vae_helpers.data import online
 from vae_helpers.evaluation import grey_floor
 from vae_helpers.files import weights_folder
 from vae_helpers.models import VAE, build, pretrained, reconstruct
+from vae_helpers.objective import terms_by
 from vae_helpers.recipes import RECIPES, Recipe, log_p, make, scores
-from vae_helpers.training import elbo_terms, mean_loss, reconstruction_loss
+from vae_helpers.training import mean_loss, reconstruction_loss
 from vae_helpers.weights import WeightsError
 
 TINY = Recipe("tiny", "vae", 3, ((2, 1e-3), (1, 1e-4)), dataset="digits8", beta=2.0, seed=5, batch_size=64)
@@ -71,7 +72,8 @@ def test_each_recipe_has_its_file_and_each_file_its_recipe():
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_file_is_small_and_of_half_precision(name):
     assert file_of(name).stat().st_size < 2_000_000
-    assert {tensor.dtype for tensor in load_file(file_of(name)).values()} == {torch.float16}
+    types = {tensor.dtype for key, tensor in load_file(file_of(name)).items() if "num_batches_tracked" not in key}
+    assert types == {torch.float16}  # but for the counters of batch norm
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -84,12 +86,14 @@ def test_a_file_holds_its_recipe(name):
 def test_the_weights_score_what_their_file_says(name, test_split):
     """Within 0.05 nats, and 0.0005 in rmse: room for another machine's rounding, not for other weights."""
     model = pretrained(name)
-    found = scores(model, test_split(name))
+    found = scores(model, test_split(name), RECIPES[name].nll)
     said = numbers(model.metadata, found)
     log_p = ["test_log_p", "test_log_p_error"] if name in MLPS else []
     assert {*said, *log_p} == {*found, *log_p} == {key for key in model.metadata if key.startswith("test_")}
     for key in found:
-        assert said[key] == pytest.approx(found[key], abs=0.05 if key in IN_NATS else 0.0005), key
+        # the nll of a face is a sum of 49,152 terms, some of them large: room in proportion
+        nats = max(0.05, 1e-5 * abs(found["test_nll"]))
+        assert said[key] == pytest.approx(found[key], abs=nats if key in IN_NATS else 0.0005), key
 
 
 @pytest.mark.slow
@@ -150,9 +154,9 @@ def test_the_scores_of_a_vae_are_the_means_of_its_two_terms(name, test_split):
     model, split = pretrained(name), test_split(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        nll, kl = mean_loss(model, split, elbo_terms)
-    found = scores(model, split)
-    assert found["test_nll"] == pytest.approx(nll, abs=1)
+        nll, kl = mean_loss(model, split, terms_by(RECIPES[name].nll, 0))
+    found = scores(model, split, RECIPES[name].nll)
+    assert found["test_nll"] == pytest.approx(nll, abs=5 if RECIPES[name].sigma else 1)
     assert found["test_kl"] == pytest.approx(kl, abs=0.001) == sum(found["test_kl_per_latent"])
     assert found["test_elbo"] == -(found["test_nll"] + found["test_kl"])
 
@@ -249,10 +253,12 @@ def test_the_command_makes_those_named_or_all(names, made, monkeypatch, tmp_path
 def test_a_pretrained_net_is_float32_in_eval_mode_and_holds_the_weights_of_its_file(name):
     model = pretrained(name)
     assert not any(module.training for module in model.modules())
-    assert model.latent_dim == RECIPES[name].latent_dim and model.shape == (1, 28, 28)
+    faces = RECIPES[name].dataset == "faces"
+    assert model.latent_dim == RECIPES[name].latent_dim and model.shape == ((3, 128, 128) if faces else (1, 28, 28))
     stored, state = load_file(file_of(name)), model.state_dict()
     assert stored.keys() == state.keys()
-    assert all(state[key].dtype == torch.float32 and torch.equal(state[key], stored[key].float()) for key in stored)
+    floats = [key for key in stored if "num_batches_tracked" not in key]
+    assert all(state[key].dtype == torch.float32 and torch.equal(state[key], stored[key].float()) for key in floats)
 
 
 def test_torchs_generator_is_left_as_it_was():

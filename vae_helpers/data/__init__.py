@@ -26,8 +26,10 @@ from .folder import load_folder
 from .online import load_online
 from .sets import Batches, ImageSet, Split
 from .shipped import load_digits8, load_faces, load_pen
+from .upload import from_upload
 
-__all__ = ["NAMES", "Batches", "DataDamaged", "DataNotFound", "ImageSet", "Split", "check_images", "load"]
+__all__ = ["NAMES", "Batches", "DataDamaged", "DataNotFound", "ImageSet", "Split", "check_images", "from_upload",
+           "load"]
 
 _SHIPPED = {"pen": load_pen, "digits8": load_digits8, "faces": load_faces}
 _ONLINE = {name: partial(load_online, name) for name in ("mnist", "mnist32", "fashion")}

@@ -58,7 +58,7 @@ def load_folder(folder, size=28, channels=None, test_fraction=0.1, seed=0, skip_
         _report(broken, len(found), folder, skip_broken)
     if len(pictures) < 2:
         raise ValueError(f"readable pictures in {folder}: {len(pictures)}; train and test need one each")
-    return _split(_stack(pictures, channels), torch.tensor(labels), classes, folder.name, test_fraction, seed)
+    return _split(stack(pictures, channels), torch.tensor(labels), classes, folder.name, test_fraction, seed)
 
 
 def find_pictures(folder: Path) -> tuple[list[tuple[Path, int]], tuple[str, ...]]:
@@ -100,8 +100,8 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def read_picture(path: Path, size: int, channels: int | None = None) -> np.ndarray:
-    """One picture as uint8 (size, size) if it is grey, or (size, size, 3)."""
+def read_picture(path, size: int, channels: int | None = None) -> np.ndarray:
+    """One picture, by its path or as an open file, as uint8 (size, size) if it is grey, or (size, size, 3)."""
     from PIL import Image, ImageOps
 
     with Image.open(path) as picture:
@@ -137,7 +137,7 @@ def _eight_bits(picture):
     return picture.convert("L" if mode in ("1", "L") else "RGB")
 
 
-def _stack(pictures: list[np.ndarray], channels: int | None) -> torch.Tensor:
+def stack(pictures: list[np.ndarray], channels: int | None) -> torch.Tensor:
     """uint8 (N, C, size, size) from pictures of which some may be grey, some not."""
     if channels is None:
         channels = 3 if any(pixels.ndim == 3 for pixels in pictures) else 1
