@@ -72,6 +72,16 @@ widgets.LatentPad(conv, data.test, classes=data.classes)""",
     Timed(
         "LatentSliders, 20 latents", "LatentSliders", ".vae-picture", area=Drag((0.1, 0.5), (0.9, 0.5), ".vae-track")
     ),
+    Timed(
+        "LatentSliders, faces",
+        "LatentSliders",
+        ".vae-picture",
+        make="""import torch
+from vae_helpers.models import Autoencoder, pretrained
+decoder = torch.nn.Sequential(torch.nn.Linear(4, 30), *pretrained("faces_vae30").decoder)
+widgets.LatentSliders(Autoencoder(None, decoder, 4, shape=(3, 128, 128)), names=["smile", "hair", "skin", "turn"])""",
+        area=Drag((0.1, 0.5), (0.9, 0.5), ".vae-track"),
+    ),
     Timed("DrawDigit", "DrawDigit", ".vae-plane > canvas", area=Drag((0.15, 0.15), (0.85, 0.85), ".vae-page")),
     Timed("KLPlay", "KLPlay", ".vae-plane > canvas"),
     Timed("BoundPlay", "BoundPlay", ".vae-plane > canvas"),

@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebook 09, its first half: right ones, wrong ones with what must be said, stubs."""
+"""Answers to the exercises of notebook 09, scores of pictures: right ones, wrong ones with what must be said, stubs."""
 
 
 def psnr(back, mse="(x_hat - x).square().flatten(1).mean(1)"):

@@ -16,7 +16,9 @@ import answers_to_06
 import answers_to_07
 import answers_to_08
 import answers_to_09a
-import answers_to_09b
+import answers_to_09c
+import answers_to_10
+import answers_to_10b
 import numpy as np
 import pytest
 import torch
@@ -32,7 +34,7 @@ TIMES = 5  # each check draws its inputs anew
 COUNT = itertools.count()
 NAMES = [name for name in checks.__all__ if name != "Verdict"]
 TABLES = [answers_to_00, answers_to_01, answers_to_02, answers_to_03, answers_to_04, answers_to_05, answers_to_06]
-TABLES += [answers_to_07, answers_to_08, answers_to_09a, answers_to_09b]
+TABLES += [answers_to_07, answers_to_08, answers_to_09a, answers_to_09c, answers_to_10, answers_to_10b]
 RIGHT, WRONG, STUBS = (
     {name: entries for table in TABLES for name, entries in getattr(table, kind).items()}
     for kind in ("RIGHT", "WRONG", "STUBS")

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import auc as area_under
 from sklearn.metrics import roc_curve
 
-from vae_helpers.detection import auc, auc_error, auc_table, bootstrap, histograms
+from vae_helpers.detection import auc, auc_error, auc_intervals, auc_table, bootstrap, histograms, roc_curves, score_rows
 from vae_helpers.losses import psnr
 
 
@@ -63,4 +63,22 @@ def test_the_figures_say_what_they_show():
     ax = auc_table({"gap": [0.5, 0.75], "blot": [0.6, 1.0]}, ("½", "1"), "AUC", plt.subplots()[1])
     assert [text.get_text() for text in ax.texts] == ["0.50", "0.75", "0.60", "1.00"]
     assert "gap 0.50, 0.75; blot 0.60, 1.00" in ax.figure.alt_text
+    plt.close("all")
+
+
+def test_the_lines_points_and_intervals_are_those_of_the_scores():
+    a, b = draws(40, 0, 1), draws(50, 1, 2)
+    ax = roc_curves({"gap": (a, b)})
+    alarms, found = ax.lines[1].get_data()
+    assert area_under(alarms, found) == pytest.approx(auc(a, b), abs=1e-12)
+    assert f"gap: AUC {auc(a, b):.2f}" in ax.figure.alt_text
+
+    ax = score_rows({"first": torch.tensor([1.0, 3.0]), "second": torch.tensor([20.0])}, "error")
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[1, 3], [20]]
+    assert "first from 1 to 3; second from 20 to 20" in ax.figure.alt_text
+
+    ax = auc_intervals({"few": (a[:10], b[:10]), "many": (a, b)})
+    few, many = (line.get_xdata() for line in ax.lines if line.get_linewidth() == 6)
+    assert few[1] - few[0] > many[1] - many[0] and many[0] < auc(a, b) < many[1]
+    assert f"many: {auc(a, b):.2f} ± {auc_error(auc(a, b), 40, 50):.2f}" in [text.get_text() for text in ax.texts]
     plt.close("all")

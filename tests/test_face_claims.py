@@ -31,10 +31,16 @@ def off(one, other):
     return (one - other).square().mean((1, 2, 3)).sqrt()
 
 
-def test_frowns_survive_the_code_and_many_smiles_do_not(net):
+def test_frowns_survive_the_code_and_some_smiles_do_not(net):
     after = mouth_curve(decode(net.vae, net.z))
-    assert (after[net.angry] < 0).float().mean() > 0.95
-    assert 0.3 < (after[~net.angry] > 0).float().mean() < 0.85
+    assert (after[net.angry] < 0).float().mean() > 0.93
+    assert 0.75 < (after[~net.angry] > 0).float().mean() < 0.96
+
+
+def test_the_plane_finds_most_of_the_smiles_that_were_lost(net):
+    plane = LogisticRegression(max_iter=2000).fit(net.z_train, net.train.labels)
+    lost = ~net.angry & (mouth_curve(decode(net.vae, net.z)) < 0)
+    assert lost.sum() > 5 and plane.score(net.z[lost], net.labels[lost]) > 0.75
 
 
 def test_the_code_knows_the_expression_though_it_makes_no_heaps(net):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.functional import gaussian_blur
 
 from vae_helpers.data.faces import FACTORS, draw
 from vae_helpers.mouths import mouth_curve
@@ -25,6 +26,14 @@ def test_it_agrees_with_the_factor_that_it_does_not_know(drawn):
     curve = mouth_curve(x).numpy()
     assert curve.shape == (300,) and np.corrcoef(curve, factors[:, COLUMN.index("mouth")])[0, 1] > 0.95
     assert ((curve > 0) == (labels == 1)).mean() > 0.95
+
+
+def test_it_reads_blurred_faces_too(drawn):
+    """A VAE's pictures are soft: the measure must not take a smile for a frown because of that."""
+    x, labels, factors = drawn
+    curve = mouth_curve(gaussian_blur(x, [13, 13], [2.0, 2.0])).numpy()
+    assert np.corrcoef(curve, factors[:, COLUMN.index("mouth")])[0, 1] > 0.9
+    assert (curve[labels == 1] > 0).mean() > 0.93 and (curve[labels == 0] < 0).mean() > 0.93
 
 
 @pytest.mark.parametrize("name", [name for name in FACTORS if name not in ("mouth", "brows", "eyes")])
@@ -56,6 +65,15 @@ def test_it_counts_pixels():
 def test_a_picture_without_a_mouth_is_no_number():
     assert mouth_curve(torch.full((2, 3, 128, 128), 0.5)).isnan().all()
     assert mouth_curve(torch.zeros(1, 3, 128, 128)).isnan().all()
+
+
+def test_one_bad_picture_spoils_no_other(drawn):
+    x = drawn[0][:3].clone()
+    whole = mouth_curve(x)
+    x[1, 0, 90, 64] = torch.nan
+    spoilt = mouth_curve(x)
+    assert spoilt[1].isnan() and torch.equal(spoilt[[0, 2]], whole[[0, 2]])
+    torch.testing.assert_close(mouth_curve(x.double())[0], whole[0].double(), rtol=1e-3, atol=1e-3)
 
 
 def test_another_shape_is_told():

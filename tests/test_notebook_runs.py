@@ -31,7 +31,7 @@ PATHS = notebook_paths()
 NO_NETWORK = ROOT / "tests" / "no_network"
 CELL_SECONDS = 300
 
-TRAINING_NOTEBOOKS = ["01", "02", "03", "04", "05", "06", "07"]
+TRAINING_NOTEBOOKS = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10"]
 REAL_DATA_NOTEBOOKS = ["01", "02", "03", "04", "05", "06"]
 REAL_DATA_FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST"}
 

@@ -28,7 +28,8 @@ from notebook_tools import (
 PATHS = notebook_paths()
 
 # number: predictions and exercises, at least
-PREDICTIONS_AND_EXERCISES = {"01": (3, 4), "02": (4, 5), "03": (4, 4), "04": (4, 5), "05": (4, 6), "06": (4, 6), "07": (3, 6)}
+PREDICTIONS_AND_EXERCISES = {"01": (3, 4), "02": (4, 5), "03": (4, 4), "04": (4, 5), "05": (4, 6), "06": (4, 6), "07": (3, 6),
+                             "08": (4, 5), "09": (4, 5), "10": (4, 5)}
 
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]+`")

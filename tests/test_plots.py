@@ -606,3 +606,11 @@ def test_kl_bars_are_sorted_and_named_by_latent():
 def test_kl_bars_want_one_number_for_each_latent(kl):
     with pytest.raises(ValueError, match="one KL for each latent"):
         plots.kl_bars(kl)
+
+
+def test_rows_are_drawn_into_axes_of_ones_own():
+    figure, ax = plt.subplots()
+    images = torch.rand(3, 1, 4, 4)
+    assert plots.image_rows({"a": images, "b": images}, ax=ax) is ax
+    assert len(ax.images) == 1 and ax.images[0].get_array().shape == (10, 16)
+    plt.close(figure)

@@ -8,7 +8,7 @@ import math
 import matplotlib.pyplot as plt
 import torch
 
-from vae_helpers.plots import alt
+from vae_helpers.plots import PALETTE, alt
 
 
 def auc(normal, abnormal):
@@ -82,3 +82,57 @@ def auc_table(areas, columns, title, ax):
     ax.set_title(title)
     told = "; ".join(f"{name} {', '.join(f'{value:.2f}' for value in row)}" for name, row in areas.items())
     return alt(ax, f"{title}, for {', '.join(map(str, columns))}: {told}.")
+
+
+def roc_curves(pairs, ax=None):
+    """The share of faults found against the share of false alarms, a line for each pair. Returns the Axes.
+
+    ``pairs``: a dict of name → (normal (n,), abnormal (m,)).
+    """
+    from sklearn.metrics import roc_curve
+
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.5, 3.4))
+    ax.plot([0, 1], [0, 1], color="black", linewidth=1, linestyle="--")
+    for (name, (normal, abnormal)), colour in zip(pairs.items(), PALETTE):
+        scores = torch.cat([torch.as_tensor(normal), torch.as_tensor(abnormal)]).numpy()
+        alarms, found, _ = roc_curve([0] * len(normal) + [1] * len(abnormal), scores)
+        label = f"{name}: AUC {auc(normal, abnormal):.2f}"
+        ax.plot(alarms, found, color=colour, label=label)
+        alt(ax, f"ROC curve of {label}.")
+    ax.set(xlabel="share of false alarms", ylabel="share of faults found")
+    ax.legend(loc="lower right")
+    return ax
+
+
+def score_rows(scores, label):
+    """Each group's scores as points in a row of its own, on a log scale. Returns the Axes.
+
+    ``scores``: a dict of name → scores (n,) above 0. ``label``: of the axis.
+    """
+    _, ax = plt.subplots(figsize=(8, 0.6 + 0.6 * len(scores)))
+    for row, (values, colour) in enumerate(zip(scores.values(), PALETTE)):
+        ax.plot(values, [row] * len(values), "o", color=colour, alpha=0.6)
+    ax.set(xscale="log", ylim=(len(scores) - 0.5, -0.5), xlabel=label)
+    ax.set_yticks(range(len(scores)), list(scores))
+    told = "; ".join(f"{name} from {min(values):.3g} to {max(values):.3g}" for name, values in scores.items())
+    return alt(ax, f"Points in rows, {label}: {told}.")
+
+
+def auc_intervals(pairs):
+    """AUCs with ± 1.96 standard errors (thin) and the middle 95 % of the bootstrap (thick). Returns the Axes.
+
+    ``pairs``: a dict of name → (normal (n,), abnormal (m,)).
+    """
+    _, ax = plt.subplots(figsize=(8, 0.8 + 0.6 * len(pairs)))
+    for row, ((name, (normal, abnormal)), colour) in enumerate(zip(pairs.items(), PALETTE)):
+        low, high = bootstrap(normal, abnormal).quantile(torch.tensor([0.025, 0.975]).double()).tolist()
+        centre = auc(normal, abnormal)
+        error = auc_error(centre, len(normal), len(abnormal))
+        ax.plot([low, high], [row, row], color=colour, linewidth=6, alpha=0.4)
+        ax.errorbar(centre, row, xerr=1.96 * error, fmt="o", color=colour, capsize=4)
+        ax.text(1.08, row, f"{name}: {centre:.2f} ± {error:.2f}", va="center", color=colour)
+        alt(ax, f"{name}: AUC {centre:.2f}, standard error {error:.2f}, bootstrap from {low:.2f} to {high:.2f}.")
+    ax.axvline(0.5, color="black", linewidth=1, linestyle="--")
+    ax.set(xlim=(0.3, 1.5), ylim=(len(pairs) - 0.4, -0.6), yticks=(), xticks=(0.4, 0.6, 0.8, 1), xlabel="AUC")
+    return ax

@@ -14,7 +14,7 @@ from torch import nn
 class Denoiser(nn.Module):
     """Guesses the noise ε in noisy codes: ``z`` (N, latent_dim) at steps ``t`` (N,) to (N, latent_dim).
 
-    Defined in notebook 09. ``alpha_bar`` (steps,) falls as a squared cosine, from nearly 1 to 0.001 (after Nichol &
+    Defined in notebook 10. ``alpha_bar`` (steps,) falls as a squared cosine, from nearly 1 to 0.001 (after Nichol &
     Dhariwal 2021, arXiv 2102.09672). The net itself gives v = √ᾱ ε − √(1 − ᾱ) z_0 (Salimans & Ho 2022, arXiv
     2202.00512), and ε = √(1 − ᾱ) z_t + √ᾱ v. For codes that are N(0, I) already the best v is 0: what is left to
     learn is how a VAE's codes differ from its prior.
@@ -38,7 +38,7 @@ class Denoiser(nn.Module):
 def add_noise(z0, t, alpha_bar, eps):
     """Codes after noise: √ᾱ_t z0 + √(1 − ᾱ_t) eps, shape (N, d) (Ho, Jain & Abbeel 2020, eq. 4).
 
-    Written in an exercise of notebook 09. ``z0`` and ``eps`` (N, d); ``t`` (N,), whole numbers, the step of each code;
+    Written in an exercise of notebook 10. ``z0`` and ``eps`` (N, d); ``t`` (N,), whole numbers, the step of each code;
     ``alpha_bar`` (steps,) between 0 and 1. ValueError for other shapes.
     """
     if z0.dim() != 2 or eps.shape != z0.shape or t.shape != z0.shape[:1]:
@@ -54,10 +54,10 @@ def add_noise(z0, t, alpha_bar, eps):
 def denoise(denoiser, z):
     """Codes (N, latent_dim) of pure noise ``z`` ~ N(0, I), (N, latent_dim), without gradient: all steps back.
 
-    Defined in notebook 09. DDIM's way, which throws no dice (Song, Meng & Ermon 2020, arXiv 2010.02502, eq. 12 at
+    Defined in notebook 10. DDIM's way, which throws no dice (Song, Meng & Ermon 2020, arXiv 2010.02502, eq. 12 at
     σ = 0): guess the noise, hence z_0, and go to where z_0 with the same noise would stand one step earlier.
     """
-    alpha_bar = torch.cat([denoiser.alpha_bar.new_ones(1), denoiser.alpha_bar])  # 1: no noise
+    alpha_bar = torch.cat([denoiser.alpha_bar.new_ones(1), denoiser.alpha_bar])
     for t in reversed(range(len(denoiser.alpha_bar))):
         eps = denoiser(z, torch.full((len(z),), t))
         before, a = alpha_bar[t], alpha_bar[t + 1]

@@ -54,14 +54,14 @@ class Setup:
 
 
 pixel_gaussian = partial(picture_nll, sigma=0.5**0.5)  # squared error, and a constant
-faces = partial(Setup, partial(picture_nll, sigma=0.2), dataset="faces", preset="narrow_vae", images=300, unseen=200,
+faces_setup = partial(Setup, partial(picture_nll, sigma=0.2), dataset="faces", preset="narrow_vae", images=300, unseen=200,
                 epochs=250, lr=2e-3, seeds=1, measured=(1, 2, 5, 10, 15, 25, *range(50, 251, 25)),
                 pictured=(5, 25, 100, 250), smaller=2)
 RUNS = {
     "B": Setup(pixel_gaussian, beta=1 / (16 * 64)),  # squared error summed, KL averaged over batch and latents
     "gaussian": Setup(pixel_gaussian),
     "bernoulli": Setup(),
-    **{f"faces{latents}": faces(latents=latents) for latents in (20, 30, 50)},
+    **{f"faces{latents}": faces_setup(latents=latents) for latents in (20, 30, 50)},
 }
 
 

@@ -169,7 +169,7 @@ def image_rows(rows, title="", ax=None):
         figure_width = max(0.72 * n, 0.1 * len(title)) + 0.09 * widest + 0.3
         _, ax = plt.subplots(figsize=(figure_width, 0.74 * len(sheets) + (0.35 if title else 0.05)))
         ax.set_anchor("W")  # what room is left over goes to the labels
-        ax.imshow(_tile(np.concatenate(list(sheets.values())), n), vmin=0, vmax=1)
+    ax.imshow(_tile(np.concatenate(list(sheets.values())), n), vmin=0, vmax=1)
     ax.set_yticks([i * (height + 2) + height / 2 for i in range(len(sheets))], list(sheets))
     ax.set_xticks([])
     ax.tick_params(length=0)

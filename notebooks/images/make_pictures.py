@@ -1,6 +1,7 @@
-"""The pictures of README, notebooks 00 and 06, drawn by nets of the course: ``python notebooks/images/make_pictures.py``.
+"""The pictures of README and of notebooks 00, 06, 08, 09 and 10, drawn by the course's nets.
 
-With ``06`` after it, those of that notebook alone; the others train a net first.
+``python notebooks/images/make_pictures.py`` draws them all. With ``06``, ``08``, ``09`` or ``10`` after it,
+that of this notebook alone; the others train a net first.
 """
 
 import sys
@@ -15,7 +16,9 @@ import torch
 from PIL import Image
 
 from vae_helpers import plots
+from vae_helpers.completion import fill_in
 from vae_helpers.data import load
+from vae_helpers.defects import damage
 from vae_helpers.files import whole_file
 from vae_helpers.latent import attribute_vector, mean_code
 from vae_helpers.models import build, decode, encode, pretrained, reconstruct
@@ -68,11 +71,56 @@ def attributes(data, digit=4):
         ax.figure.savefig(part, format="png", bbox_inches="tight")
 
 
+def smiles():
+    """Two unseen angry faces, walked along the smile vector."""
+    vae, data = pretrained("faces_vae30"), load("faces")
+    codes = torch.cat([encode(vae, part) for part in data.train.batches(250)])
+    smile = attribute_vector(codes, data.train.labels == 1)
+    angry = data.test.as_float(torch.where(data.test.labels == 0)[0][[1, 3]])
+    walk = torch.linspace(0, 2.4, 7)[:, None] * smile
+    ax = plots.image_grid(torch.cat([decode(vae, z + walk) for z in encode(vae, angry)]), len(walk))
+    with whole_file(HERE / "08_smile.png") as part:
+        ax.figure.savefig(part, format="png", bbox_inches="tight")
+
+
+def limits(data):
+    """Ten unseen digits, and what is left of them the less the code says: 20 latents, 2 latents, none."""
+    x = data.test.as_float(slice(10))
+    rows = {"drawn": x, "20 latents": reconstruct(pretrained("pen_vae20"), x)}
+    rows |= {"2 latents": reconstruct(pretrained("pen_vae2"), x)}
+    rows |= {"no latent": data.train.as_float().mean(0).expand_as(x)}
+    ax = plots.image_rows(rows)
+    with whole_file(HERE / "10_limits.png") as part:
+        ax.figure.savefig(part, format="png", bbox_inches="tight")
+
+
+def uses(data):
+    """Digits with a fault, and where the model errs; digits without their lower half, and halves that it made up."""
+    vae, x, known = pretrained("pen_vae20"), data.test.as_float(slice(60)), (torch.arange(28) < 14).view(1, 1, 28, 1)
+    faults = ("scratch", "blot", "cut", "gap", "scratch", "salt", "cut", "blot", "gap", "scratch")
+    odd = torch.cat([damage(picture[None], kind, 0.8, seed=i) for i, (picture, kind) in enumerate(zip(x, faults))])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        filled = fill_in(vae, x[10:20], known)
+    ax = plots.image_rows({
+        "a fault": odd, "the error": (odd - reconstruct(vae, odd)).square(),
+        "half hidden": torch.where(known, x[10:20], 0.25), "filled in": filled})
+    with whole_file(HERE / "09_uses.png") as part:
+        ax.figure.savefig(part, format="png", bbox_inches="tight")
+
+
 def main():
     plots.use_course_style()
     data = load("pen")
-    attributes(data)
-    if sys.argv[1:] == ["06"]:
+    if not sys.argv[1:] or "06" in sys.argv:
+        attributes(data)
+    if not sys.argv[1:] or "08" in sys.argv:
+        smiles()
+    if not sys.argv[1:] or "09" in sys.argv:
+        uses(data)
+    if not sys.argv[1:] or "10" in sys.argv:
+        limits(data)
+    if sys.argv[1:]:
         return
     torch.manual_seed(0)
     model = build("mlp2")

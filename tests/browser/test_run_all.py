@@ -21,7 +21,7 @@ from lab import (
 
 pytestmark = pytest.mark.browser
 
-NUMBERS = ("00", "01", "02", "03", "04", "05", "06", "07")
+NUMBERS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10")
 NOTEBOOKS = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if path.name[:2] in NUMBERS]
 
 FAULT = re.compile("Error displaying widget|Loading widget|model not found|Error rendering output")

@@ -1,4 +1,4 @@
-"""Checks of notebook 09, the limits: the best single answer, the straight-through gradient, all the noise at once."""
+"""Checks of notebook 10, the limits: the best single answer, the straight-through gradient, all the noise at once."""
 
 import torch
 
@@ -6,7 +6,7 @@ from vae_helpers.checks.parameters import alike, ask, between, combined, settle,
 from vae_helpers.checks.verdict import Mistake, exercise, require, tensor
 
 
-@exercise("09_best_answer", "Squared error asks for the mean, absolute error for the median: the loss is the question.")
+@exercise("10_best_answer", "Squared error asks for the mean, absolute error for the median: the loss is the question.")
 def best_answer(answer, generator):
     """``answer(values, weights)``, each (n,): the constants of least weighted squared and absolute error, a pair."""
 
@@ -94,7 +94,7 @@ def _uneven(n, scale, generator):
             return values, weights
 
 
-@exercise("09_straight_through", "The values are the codebook's, the gradient is that of z: as if nothing lay between.")
+@exercise("10_straight_through", "The values are the codebook's, the gradient is that of z: as if nothing lay between.")
 def straight_through(answer, generator):
     """``answer(z, codebook)``, (N, d) and (K, d): rows of the codebook, (N, d), with z's gradient; indices (N,)."""
 
@@ -171,7 +171,7 @@ def _require_straight(z, codebook, z_q, generator):
     require(not moved, "the gradient goes to the codebook too: detach row − z as a whole")
 
 
-@exercise("09_add_noise", "Any step of the noise in one line: so training may jump to a step at random.")
+@exercise("10_add_noise", "Any step of the noise in one line: so training may jump to a step at random.")
 def add_noise(answer, generator):
     """``answer(z0, t, alpha_bar, eps)``, (N, d), (N,), (steps,), (N, d): √ᾱ_t z0 + √(1 − ᾱ_t) eps, (N, d)."""
 

@@ -1,4 +1,4 @@
-"""Checks of notebook 09, its first half: decibels, the area under the ROC curve, a score without busyness."""
+"""Checks of notebook 09: decibels, the area under the ROC curve, a score without busyness."""
 
 import math
 

@@ -22,7 +22,7 @@ def from_upload(files, size=28, channels=None):
         ValueError: there is no file, or this is not the value of a FileUpload.
         DataDamaged: a file that cannot be read as a picture, by its name.
     """
-    if not isinstance(files, (tuple, list)) or any("content" not in file for file in files):
+    if not isinstance(files, (tuple, list)) or not all(isinstance(file, dict) and "content" in file for file in files):
         raise ValueError("give the `value` of a FileUpload, a tuple of files, each with its name and content")
     if not files:
         raise ValueError("no pictures uploaded yet: press Upload, choose some, and run this again")

@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebook 09, the limits: right ones, wrong ones with what the message must say, stubs."""
+"""Answers to the exercises of notebook 10, the limits: right ones, wrong ones with what the message must say, stubs."""
 
 BEST = """
 def f(values, weights):
