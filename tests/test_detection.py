@@ -80,5 +80,6 @@ def test_the_lines_points_and_intervals_are_those_of_the_scores():
     ax = auc_intervals({"few": (a[:10], b[:10]), "many": (a, b)})
     few, many = (line.get_xdata() for line in ax.lines if line.get_linewidth() == 6)
     assert few[1] - few[0] > many[1] - many[0] and many[0] < auc(a, b) < many[1]
-    assert f"many: {auc(a, b):.2f} ± {auc_error(auc(a, b), 40, 50):.2f}" in [text.get_text() for text in ax.texts]
+    told = f"many: {auc(a, b):.2f}, standard error {auc_error(auc(a, b), 40, 50):.2f}"
+    assert told in [text.get_text() for text in ax.texts]
     plt.close("all")

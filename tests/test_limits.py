@@ -79,7 +79,7 @@ def test_the_less_the_code_says_the_greyer_and_a_draw_is_full_of_specks(vae, x, 
     by_two = reconstruct(pretrained("pen_vae2"), x)
     assert grey(x) + 0.05 < grey(rebuilt) < grey(by_two) - 0.1 < grey(x_train.mean(0, keepdim=True)) - 0.1
     torch.manual_seed(seed)
-    assert lone(rebuilt.bernoulli()) > 10 * lone(x)
+    assert lone(rebuilt.bernoulli()) > 4 * lone(x.bernoulli()) > 20 * lone(x)
 
 
 def test_a_z_of_its_own_forgives_the_longer_stroke_much_and_the_speck_little(pen, vae, x):
@@ -230,4 +230,4 @@ def test_diffusion_of_codes_makes_fewer_riddles_than_the_prior_more_than_a_mixtu
     assert riddles[1] < 0.83 * riddles[2] and riddles[1] > 1.6 * riddles[0]
     mixture = GaussianMixture(10, random_state=seed).fit(sample(*posteriors)[:5_000].double())
     mixed = torch.as_tensor(mixture.sample(2_000)[0]).float()
-    assert unsure(judge, decode(vae, mixed), x) < riddles[1]
+    assert unsure(judge, decode(vae, mixed), x) < 0.9 * riddles[1]

@@ -52,15 +52,17 @@ def bootstrap(normal, abnormal, draws=1_000, seed=0):
 def histograms(pairs, names=("normal", "abnormal"), unit="nats"):
     """Side by side, the scores of both kinds over one another, with their AUC. Returns the array of Axes.
 
-    ``pairs``: a dict of title → (normal (n,), abnormal (m,)).
+    ``pairs``: a dict of title → (normal (n,), abnormal (m,)). What lies beyond the 0.2 % and the 99 % quantile of both
+    stands in the outermost bars.
     """
     _, axes = plt.subplots(1, len(pairs), figsize=(4 * len(pairs), 2.8), squeeze=False)
     for ax, (title, (normal, abnormal)) in zip(axes[0], pairs.items()):
         ends = torch.cat([normal, abnormal]).quantile(torch.tensor([0.002, 0.99])).tolist()
         for values, name, colour in ((normal, names[0], "#0072B2"), (abnormal, names[1], "#D55E00")):
-            ax.hist(values.numpy(), 40, range=ends, color=colour, alpha=0.55, label=name)
+            ax.hist(values.clamp(*ends).numpy(), 40, range=ends, color=colour, alpha=0.55, label=name)
         found = auc(normal, abnormal)
         ax.set(title=f"{title}\nAUC {found:.2f}", yticks=[], xlabel=unit)
+        ax.margins(y=0.25)  # room for the legend
         alt(ax, f"{title}: histograms of {names[0]} and {names[1]}, AUC {found:.2f}.")
     axes[0, -1].legend()
     return axes[0]
@@ -130,9 +132,10 @@ def auc_intervals(pairs):
         centre = auc(normal, abnormal)
         error = auc_error(centre, len(normal), len(abnormal))
         ax.plot([low, high], [row, row], color=colour, linewidth=6, alpha=0.4)
-        ax.errorbar(centre, row, xerr=1.96 * error, fmt="o", color=colour, capsize=4)
-        ax.text(1.08, row, f"{name}: {centre:.2f} ± {error:.2f}", va="center", color=colour)
+        reach = [[1.96 * error], [min(1.96 * error, 1 - centre)]]  # the formula does not know that 1 is the end
+        ax.errorbar(centre, row, xerr=reach, fmt="o", color=colour, capsize=4)
+        ax.text(1.08, row, f"{name}: {centre:.2f}, standard error {error:.2f}", va="center", color=colour)
         alt(ax, f"{name}: AUC {centre:.2f}, standard error {error:.2f}, bootstrap from {low:.2f} to {high:.2f}.")
     ax.axvline(0.5, color="black", linewidth=1, linestyle="--")
-    ax.set(xlim=(0.3, 1.5), ylim=(len(pairs) - 0.4, -0.6), yticks=(), xticks=(0.4, 0.6, 0.8, 1), xlabel="AUC")
+    ax.set(xlim=(0.3, 1.75), ylim=(len(pairs) - 0.4, -0.6), yticks=(), xticks=(0.4, 0.6, 0.8, 1), xlabel="AUC")
     return ax
