@@ -157,9 +157,12 @@ def test_a_decoder_draws_what_torch_draws(blank, trained, dtype):
 def test_a_shipped_net_rebuilds_what_torch_rebuilds(blank, digits, name, dtype):
     """Trained to the end: its weights are larger than after one epoch, and so are the errors of float16."""
     net = pretrained(name)
-    x, decoder = digits[1], nn.Sequential(*net.decoder, nn.Sigmoid())
+    x = load("faces").test.as_float(slice(6)) if RECIPES[name].dataset == "faces" else digits[1]
+    decoder = nn.Sequential(*net.decoder, nn.Sigmoid())
     wanted, got = in_torch(net.encoder, x), in_browser(blank, net.encoder, x, dtype)
-    assert ((got - wanted).abs() <= TOLERANCE[dtype] * (1 + wanted.abs())).all()
+    # batch norm folded into the weights rounds them once more, and the sums over a face have thousands of terms
+    room = 4 if RECIPES[name].dataset == "faces" and dtype == "float16" else 1
+    assert ((got - wanted).abs() <= room * TOLERANCE[dtype] * (1 + wanted.abs())).all()
     z = wanted[:, : net.latent_dim]
     assert (in_browser(blank, decoder, z, dtype) - in_torch(decoder, z)).abs().max() <= TOLERANCE[dtype]
     hidden = decoder[:2]
