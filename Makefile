@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 READY = .venv/.ready
 
-.PHONY: lab test bench bench-widgets weights update take-news notebooks lock
+.PHONY: lab test site slides bench bench-widgets bench-site weights update take-news notebooks lock address
 
 # (Jupyter wants to be told that root means it: so it is in containers.)
 lab: $(READY)
@@ -12,11 +12,19 @@ lab: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+# Pages and decks that need no kernel and no network: site/index.html, slides/index.html.
+# The first time each notebook is run for them (ten minutes in all), later those that have changed.
+site slides: $(READY)
+	$(BIN)/python -m publish $@
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 bench-widgets: $(READY)
 	$(BIN)/python -m benchmarks.widgets
+
+bench-site: $(READY)
+	$(BIN)/python -m benchmarks.site
 
 # A newer version of the course; notebooks that the learner changed are set aside in answers/.
 update:
@@ -42,7 +50,11 @@ notebooks: $(READY)
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --no-emit-index-url --upgrade --output-file requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra site --universal --python-version 3.11 --no-emit-index-url --upgrade --output-file requirements.txt
+
+# Where the course is to be found on GitHub: make address REPOSITORY=owner/name
+address: $(READY)
+	$(BIN)/python -m publish.address $(REPOSITORY)
 
 # .ready is touched last: an interrupted installation is taken up again. The plugin
 # put out asks about news, and fetches them: the course asks no other host for anything.

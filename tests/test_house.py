@@ -26,6 +26,7 @@ FLOORS = {
     "strokes": 0,
     "answers": 1,
     "architectures": 1,
+    "colab": 1,
     "completion": 1,
     "conditional": 1,
     "data": 1,

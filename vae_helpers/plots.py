@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -100,9 +101,10 @@ def outputs_of(figure, optimize=True):
 
 
 def _png(figure, optimize):
-    """A figure as PNG, in base64, as notebooks keep it."""
+    """A figure as PNG, in base64, as notebooks keep it. (Pages and slides ask for finer ones: ``VAE_FIGURE_DPI``.)"""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", pil_kwargs={"optimize": optimize})
+    dpi = float(os.environ.get("VAE_FIGURE_DPI") or figure.dpi)
+    figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"optimize": optimize})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

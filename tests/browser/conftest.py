@@ -51,3 +51,26 @@ def page(context):
     page, _ = jupyterlab.new_page(context)
     yield page
     page.close()
+
+
+def _names(config):
+    """What is built of pages and decks: all with the slow tests, else a few."""
+    from static_pages import FEW
+
+    return () if config.getoption("--slow") or os.environ.get("VAE_SLOW") == "1" else FEW
+
+
+@pytest.fixture(scope="session")
+def site(request, tmp_path_factory):
+    """The folder of pages, built once."""
+    from publish.site import build
+
+    return build(tmp_path_factory.mktemp("pages") / "site", _names(request.config))
+
+
+@pytest.fixture(scope="session")
+def decks(request, tmp_path_factory):
+    """The folder of decks, built once."""
+    from publish.slides import build
+
+    return build(tmp_path_factory.mktemp("decks") / "slides", _names(request.config))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from accessibility import WCAG
 from axe_playwright_python.sync_playwright import Axe
 from lab import (
     WIDGET_VIEW,
@@ -34,8 +35,6 @@ WIDE = {"width": 1280, "height": 900}
 PAGES = {"400 px wide": (400, 900, 1), "zoomed to 200 %": (640, 450, 2)}  # width, height, device pixels per CSS pixel
 SCRATCH = "# more views"  # the last cell; tests put outputs under it, and take them away
 
-WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], "rules": {"target-size": {"enabled": True}}}
-WCAG["resultTypes"] = ["violations", "passes"]
 # JupyterLab's body has no height and hides what overflows it: axe would take all text for hidden, and not look at it.
 BODY_FOR_AXE = "html, body { height: 100% }"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import random
 import threading
@@ -98,6 +99,23 @@ class BreakIt(CourseWidget):
             self._verdicts[number] = (guess is true, text)
             self._show()
         return Verdict(text)
+
+    def recording(self):
+        """All patients, trained, for pages without a kernel: of each what is shown, and the word on each diagnosis.
+
+        A list in the order of their numbers, of ``{"shown": {trait: value}, "verdicts": {key: [right, text]}}``,
+        bytes as base64. All diagnoses are forgotten.
+        """
+        patients = []
+        for number in range(1, len(self._keys) + 1):
+            patient = self.train(number)
+            shown = {name: getattr(self, name) for name in ("steps", "nll", "kl", "bars", "chart", "sheet", "shape")}
+            shown |= {name: base64.b64encode(value).decode() for name, value in shown.items() if isinstance(value, bytes)}
+            found = outside(patient.chart)
+            verdicts = {key: [fault is patient.fault, _verdict(patient.fault, fault, found)] for key, fault in FAULTS.items()}
+            patients.append({"shown": shown, "verdicts": verdicts})
+        self.reset()
+        return patients
 
     def _number(self, which):
         if isinstance(which, str):

@@ -66,7 +66,8 @@ export default {
     function tell() {
       const guess = model.get("guess");
       const result = model.get("result");
-      const waiting = guess ? `Your prediction: ${guess}. Now run the next cells. ${model.get("warning")}` : "";
+      const next = model.get("next") ?? "Now run the next cells."; // a page without a kernel says otherwise
+      const waiting = guess ? `Your prediction: ${guess}. ${next} ${model.get("warning")}` : "";
       status.textContent = result || waiting;
       // the answer is known: what was predicted stays as it was
       for (const input of choices.querySelectorAll("input")) input.disabled = Boolean(result);

@@ -25,6 +25,8 @@ class Prediction(anywidget.AnyWidget):
     options = traitlets.List(traitlets.Unicode()).tag(sync=True)
     guess = traitlets.Unicode().tag(sync=True)
     result = traitlets.Unicode().tag(sync=True)
+    answer = traitlets.Unicode().tag(sync=True)  # these two are for pages without a kernel, which compare by themselves
+    because = traitlets.Unicode().tag(sync=True)
     warning = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, question, options=(), name=None):
@@ -55,7 +57,8 @@ class Prediction(anywidget.AnyWidget):
         answer = str(answer) if self.options else answer  # as the options themselves
         if self.options and answer not in self.options:
             raise ValueError(f"{answer!r} is not among the options {self.options}")
-        self.result = _compare(self.guess, answer, bool(self.options)) + (f" {because}" if because else "")
+        self.answer, self.because = answer if self.options else f"{answer:.12g}", because
+        self.result = compare(self.guess, answer, because, bool(self.options))
         return Revealed(self.result)
 
 
@@ -76,6 +79,11 @@ def predict(question, options=(), name=None):
     question itself by default.
     """
     return Prediction(question, options, name)
+
+
+def compare(guess, answer, because, from_options):
+    """The words that set a guess beside the answer: one of the options, or a number; with the reason, if any."""
+    return _compare(guess, answer, from_options) + (f" {because}" if because else "")
 
 
 def _compare(guess, answer, from_options):

@@ -40,10 +40,12 @@ class CourseWidget(anywidget.AnyWidget):
         return self.describe()
 
     def _repr_mimebundle_(self, **kwargs):
-        data, *_ = super()._repr_mimebundle_(**kwargs)
+        data, *more = super()._repr_mimebundle_(**kwargs)
         # outranked by the live view wherever that can be shown
         with plt.style.context(plots.STYLE):
             figure = self.picture()
             (shown, how), _ = plots.outputs_of(figure, optimize=False)
         plt.close(figure)
-        return data | {"image/png": shown["image/png"]}, how["metadata"]
+        # (on Colab anywidget says here where the live view's code is)
+        metadata = more[0] if more else {}
+        return data | {"image/png": shown["image/png"]}, metadata | how["metadata"]
