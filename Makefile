@@ -9,11 +9,12 @@ READY = .venv/.ready
 lab: $(READY)
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
+# make test TESTS="-m slow" and the like: what else pytest is told
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 # Pages and decks that need no kernel and no network: site/index.html, slides/index.html.
-# The first time each notebook is run for them (ten minutes in all), later those that have changed.
+# The first time each notebook is run for them (some minutes in all), later those that have changed.
 site slides: $(READY)
 	$(BIN)/python -m publish $@
 

@@ -52,4 +52,4 @@ def measure(browser, file):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:2])

@@ -30,7 +30,8 @@ def is_set(repository):
 
 def files():
     """All files that say the address."""
-    return [ROOT / "pyproject.toml", ROOT / "README.md", *sorted(NOTEBOOKS.glob("*.ipynb"))]
+    # pyproject.toml last: until it has been written, a second try finds what the first one left
+    return [ROOT / "README.md", *sorted(NOTEBOOKS.glob("*.ipynb")), ROOT / "pyproject.toml"]
 
 
 def write(repository):
@@ -43,7 +44,7 @@ def write(repository):
         new = text.replace(f"github.com/{old}", f"github.com/{repository}").replace(f"/github/{old}/", f"/github/{repository}/")
         if new != text:
             with whole_file(file) as part:
-                part.write_text(new, encoding="utf-8")
+                part.write_text(new, encoding="utf-8", newline="\n")
             changed.append(file.relative_to(ROOT).as_posix())
     return changed
 

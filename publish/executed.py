@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -18,12 +19,35 @@ from vae_helpers.files import whole_file
 
 
 CELL_SECONDS = 600
+SIDE_BY_SIDE = 2  # notebooks at a time: much of each uses one core
 FINER = 2  # figures have so many pixels for each one that they are shown at: phones and projectors have them
 
 
 def notebook_paths(names=()):
     """The notebooks in reading order; with ``names``, those whose file names start so."""
     return [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if not names or path.name.startswith(tuple(names))]
+
+
+def run_all(paths):
+    """Run those of the notebooks that have not been run as they are now: two at a time, each on half of the cores."""
+    def run(path):
+        nb = nbformat.read(path, as_version=4)
+        if not (stored := _stored(path, nb)).exists():
+            print(f"{path.name} is being run …", flush=True)
+            start = time.perf_counter()
+            try:
+                ran = _run(nb, path.parent)
+            except Exception as error:
+                error.add_note(f"in {path.name}")
+                raise
+            with whole_file(stored) as part:
+                nbformat.write(ran, part)
+            for old in set(STORE.glob(f"{path.stem}-*.ipynb")) - {stored}:
+                old.unlink(missing_ok=True)
+            print(f"{path.name} was run: {time.perf_counter() - start:.0f} s", flush=True)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        list(pool.map(run, paths))
 
 
 def executed(path):
@@ -35,20 +59,17 @@ def executed(path):
     told while it trained, a list of ``{"t": seconds, "state": …, "buffers": …}``,
     and for that of each BreakIt its ``recording()``.
     """
+    run_all([path])
     nb = nbformat.read(path, as_version=4)
-    stored = STORE / f"{path.stem}-{_fingerprint(nb)}.ipynb"
-    if not stored.exists():
-        start = time.perf_counter()
-        with whole_file(stored) as part:
-            nbformat.write(_run(nb, path.parent), part)
-        for old in set(STORE.glob(f"{path.stem}-*.ipynb")) - {stored}:
-            old.unlink()
-        print(f"{path.name} was run: {time.perf_counter() - start:.0f} s", flush=True)
-    run = nbformat.read(stored, as_version=4)
+    run = nbformat.read(_stored(path, nb), as_version=4)
     for cell, ran in zip(_code(nb), _code(run), strict=True):
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
-    nb.metadata = run.metadata
+    nb.metadata |= {name: run.metadata[name] for name in ("widgets", "recordings") if name in run.metadata}
     return nb
+
+
+def _stored(path, nb):
+    return STORE / f"{path.stem}-{_fingerprint(nb)}.ipynb"
 
 
 def _code(nb):
@@ -61,8 +82,9 @@ def _fingerprint(nb):
     for cell in _code(nb):
         digest.update(cell.source.encode() + b"\0")
     files = [ROOT / "requirements.txt", Path(__file__)]
-    files += [file for file in (ROOT / "data").rglob("*") if "downloads" not in file.parts and file.is_file()]
-    files += (ROOT / "vae_helpers").rglob("*.py")
+    data = ROOT / "data"
+    files += [file for file in data.rglob("*") if file.is_file() and "downloads" not in file.relative_to(data).parts]
+    files += [file for suffix in ("py", "mplstyle") for file in (ROOT / "vae_helpers").rglob(f"*.{suffix}")]
     for file in sorted(files):
         digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
@@ -102,6 +124,7 @@ def _run(nb, folder):
         environment = dict(os.environ, VAE_ANSWERS=str(Path(answers) / "answers"))
         for name in ("MPLBACKEND", "VAE_DATASET", "VAE_DATA"):  # figures reach the notebook, on the default data
             environment.pop(name, None)
+        environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // SIDE_BY_SIDE))
         environment["VAE_FIGURE_DPI"] = str(100 * FINER)
         client = _Recorder(
             nb,
@@ -114,6 +137,6 @@ def _run(nb, folder):
             extra_arguments=["--log-level=ERROR"],
         )
         client.execute(env=environment)
-    recorded = nb.cells.pop().outputs[0].data[RECORDED]
-    nb.metadata["recordings"] = client.recordings | recorded
+    recorded = [output.data[RECORDED] for output in nb.cells.pop().outputs if RECORDED in output.get("data", {})]
+    nb.metadata["recordings"] = client.recordings | recorded[0]
     return nb

@@ -15,6 +15,11 @@ from publish import HERE, STORE
 
 LIST = HERE / "fetched.txt"
 DRAWN = "√‾¯ˉ^˜⏞⏟⎴⎵()[]{}|‖⌊⌋⌈⌉"  # what a browser draws for roots, bars, braces and fences, whatever the text has
+# … and single letters it draws as italics of mathematics, which are characters of their own (h is Planck's)
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡϴΣΤΥΦΧΨΩ∇αβγδεζηθικλμνξοπρςστυφχψω∂ϵϑϰϕϱϖ"
+ITALIC = dict(zip(LETTERS, map(chr, range(0x1D434, 0x1D468)))) | dict(zip(GREEK, map(chr, range(0x1D6E2, 0x1D71C))))
+ITALIC["h"] = "ℎ"
 
 
 def folder():
@@ -24,10 +29,12 @@ def folder():
         STORE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=STORE) as part:
             # (an environment made by uv has no pip)
-            pip = [sys.executable, "-m", "pip"] if find_spec("pip") else ["uv", "pip"]
-            command = [*pip, "install", "--quiet", "--no-deps", "--require-hashes", "--requirement", str(LIST)]
-            command += ["--target", f"{part}/all"]
-            done = subprocess.run(command, capture_output=True, text=True)
+            python = [sys.executable, "-m", "pip", "install"] if find_spec("pip") else ["uv", "pip", "install", "--python", sys.executable]
+            command = [*python, "--quiet", "--no-deps", "--require-hashes", "--requirement", str(LIST), "--target", f"{part}/all"]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True)
+            except FileNotFoundError:
+                raise RuntimeError("wanted is pip in this environment: uv pip install pip") from None
             if done.returncode:
                 said = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
                 raise RuntimeError(
@@ -53,7 +60,7 @@ def font_of(text):
     options = subset.Options(flavor="woff", layout_features=["*"], name_IDs=["*"], notdef_outline=True)
     font = subset.load_font(folder() / "ziamath" / "fonts" / "STIXTwoMath-Regular.ttf", options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(text=text + DRAWN)
+    subsetter.populate(text=text + DRAWN + "".join(ITALIC.get(character, "") for character in text))
     subsetter.subset(font)
     packed = BytesIO()
     subset.save_font(font, packed, options)

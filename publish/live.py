@@ -17,6 +17,8 @@ from vae_helpers.widgets.prediction import compare
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+RECORDED = {"TrainingView": "frames", "BreakIt": "patients"}  # what trains is played from a recording
+NOT_OURS = ("layout", "tabbable", "tooltip")  # traits that every widget has, and no module of ours reads
 OF_ITS_OWN = 30_000  # characters of base64 from which bytes get a file of their own
 
 
@@ -42,6 +44,8 @@ class Live:
         found = [name for model_id, name in self._names.items()
                  if self.models.get(name, {}).get("kind") == "Prediction"
                  and self._states[model_id]["state"].get("result") == result]
+        if len(found) > 1:
+            raise ValueError(f"two predictions have one answer, {result!r}: give one of them another reason")
         return found[0] if found else None
 
     def script(self):
@@ -56,7 +60,7 @@ class Live:
         model = self._states[model_id]
         state = {}
         for trait, value in model["state"].items():
-            if trait.startswith("_") or trait in ("layout", "tabbable", "tooltip"):
+            if trait.startswith("_") or trait in NOT_OURS:
                 continue
             if isinstance(value, str) and value.startswith("IPY_MODEL_"):
                 value = f"IPY_MODEL_{self._take(value.removeprefix('IPY_MODEL_'))}"
@@ -64,10 +68,11 @@ class Live:
         entry = {"kind": kind, "state": state, "buffers": self._buffers(model.get("buffers", []))}
         if kind == "Prediction":
             _unanswered(entry)
-        if kind == "TrainingView":
-            entry["frames"] = self._frames(self._recordings[model_id])
-        if kind == "BreakIt":
-            entry["patients"] = self._recordings[model_id]
+        if kind in RECORDED:
+            if model_id not in self._recordings:
+                raise ValueError(f"the notebook keeps no variable for its {kind}: nothing of it could be recorded")
+            recording = self._recordings[model_id]
+            entry[RECORDED[kind]] = self._frames(recording) if kind == "TrainingView" else recording
         self.models[name] = entry
         return name
 
@@ -86,7 +91,8 @@ class Live:
         """A recorded training: seconds since its first message, and what each message changed."""
         frames = []
         for message in messages:
-            frame = {"t": round(message["t"] - messages[0]["t"], 2), "state": message["state"]}
+            frame = {"t": round(message["t"] - messages[0]["t"], 2), 
+                     "state": {name: value for name, value in message["state"].items() if name not in NOT_OURS}}
             frame["buffers"] = {buffer["path"][0]: buffer["data"] for buffer in message["buffers"]}
             frames.append(frame)
         return frames

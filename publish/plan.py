@@ -61,6 +61,8 @@ def slides_of(nb):
 
 def shown(cell, show):
     """What of a cell is on the slide: of text its markdown, of code the names of what is shown."""
+    if show is not None and not isinstance(show, list):
+        raise ValueError(f"show={show!r}: wanted is a list")
     if cell.cell_type == "code":
         show = show or ["text", "figure", "widget"]
         unknown = set(show) - set(KINDS)

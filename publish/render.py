@@ -9,6 +9,7 @@ import html
 import re
 from functools import cache
 from io import BytesIO
+from urllib.parse import urlsplit
 
 import nbformat
 from jinja2 import pass_context
@@ -42,7 +43,7 @@ class Renderer(IPythonRenderer):
 
     def block_math(self, body):
         """A formula on a line of its own."""
-        return mathml(body, display=True)
+        return f'<div class="scrolls">{mathml(body, display=True)}</div>'
 
     def inline_math(self, body):
         """A formula within a line."""
@@ -50,7 +51,9 @@ class Renderer(IPythonRenderer):
 
     def link(self, text, url, title=None):
         """Notebooks are pages here."""
-        return super().link(text, re.sub(r"\.ipynb(?=$|#)", ".html", url), title)
+        if not urlsplit(url).scheme:
+            url = re.sub(r"\.ipynb(?=$|#)", ".html", url)
+        return super().link(text, url, title)
 
 
 def markdown(source, ids):
@@ -117,6 +120,8 @@ class Cells(HTMLExporter):
             return output
         output.output_type = "display_data"  # one way to show a value
         output.pop("execution_count", None)
+        if is_progress_bar(data):
+            return None
         if WIDGET_VIEW in data:
             return _html(self._widget(output))
         if "image/png" in data:
@@ -137,7 +142,8 @@ class Cells(HTMLExporter):
         name = f"{hashlib.sha256(raw).hexdigest()[:16]}.webp"
         image = Image.open(BytesIO(raw))
         if name not in self.images:
-            self.images[name] = _webp(image.convert("RGB"))
+            paper = Image.new("RGBA", image.size, "white")
+            self.images[name] = _webp(Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB"))
         wide, high = (round(size / FINER) for size in image.size)
         return (f'<img class="figure" src="figures/{name}" width="{wide}" height="{high}" loading="lazy" '
                 f'alt="{html.escape(alt)}">')
@@ -148,7 +154,14 @@ class Cells(HTMLExporter):
             return '<p class="needs-kernel">This control works in the running notebook only.</p>'
         name, kind = shown
         alt = html.escape(output.metadata.get("image/png", {}).get("alt", "")) or "Without JavaScript nothing moves here."
-        return f'<div class="live" data-widget="{name}" data-kind="{kind}"><noscript><p>{alt}</p></noscript></div>'
+        # (a finger that drags here turns no slide)
+        return (f'<div class="live" data-widget="{name}" data-kind="{kind}" data-prevent-swipe>'
+                f"<noscript><p>{alt}</p></noscript></div>")
+
+
+def is_progress_bar(data):
+    """Whether a widget is the bar of a training: kept as it stood at 0 %, it tells a reader nothing."""
+    return WIDGET_VIEW in data and re.match(r" *\d+%\|", data.get("text/plain", "")) is not None
 
 
 def _webp(image):

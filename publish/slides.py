@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
 
 from publish import ROOT, fetched
-from publish.executed import executed, notebook_paths
+from publish.executed import executed, notebook_paths, run_all
 from publish.live import WIDGET_VIEW, Live
-from publish.plan import slides_of
-from publish.render import Cells, markdown
-from publish.site import Parts, title_of
+from publish.parts import Parts, title_of
+from publish.plan import HEADING, blocks, slides_of
+from publish.render import Cells, is_progress_bar, markdown
+
+REVEAL = ("dist/reveal.js", "dist/reveal.css", "plugin/notes/notes.js")  # all that a deck needs, and the speaker's view
 
 
 def build(out=ROOT / "slides", names=()):
     """Write the decks into the folder ``out``, whole or not at all; ``names`` limits them to some notebooks."""
-    parts = Parts(out)
-    decks = []
-    for path in notebook_paths(names):
-        nb = executed(path)
-        live = Live(nb)
-        cells = Cells(live)
-        slides = [_slide(slide, cells) for slide in slides_of(nb)]
-        parts.add(live, cells.images, path.stem)
-        title = title_of(path)
-        parts.page(f"{path.stem}.html", "deck", title=title, path=path, slides=slides, kinds=sorted(live.kinds))
-        decks.append((path, title, len(slides)))
-    parts.page("index.html", "decks", decks=decks)
-    _reveal(parts.folder("reveal"))
-    return parts.done("deck.css", "deck.js")
-
-
-def _reveal(folder):
-    """reveal.js and the plugin for the speaker's view: all of it that a deck needs."""
-    source = fetched.reveal()
-    for file in ("dist/reveal.js", "dist/reveal.css", "plugin/notes/notes.js"):
-        shutil.copy(source / file, folder)
+    paths, decks = notebook_paths(names), []
+    with Parts(out) as parts:
+        run_all(paths)
+        for path in paths:
+            nb = executed(path)
+            live = Live(nb)
+            cells = Cells(live)
+            try:
+                slides = [_slide(slide, cells) for slide in slides_of(nb)]
+            except ValueError as error:
+                error.add_note(f"in {path.name}")
+                raise
+            parts.add(live, cells.images, path.stem)
+            title = title_of(path)
+            parts.page(f"{path.stem}.html", "deck", title=title, path=path, slides=slides, kinds=sorted(live.kinds))
+            decks.append((path, title, len(slides)))
+        parts.page("index.html", "decks", decks=decks)
+        for file in REVEAL:
+            parts.write(f"reveal/{file.rpartition('/')[2]}", (fetched.reveal() / file).read_bytes())
+        return parts.done("deck.css", "deck.js")
 
 
 def _slide(slide, cells):
@@ -47,16 +47,20 @@ def _slide(slide, cells):
             kinds.add("prose")
         else:
             body.append(cells.html_of([_only(cell, show)]))
-            kinds |= set(show) & {kind_of(output) for output in cell.outputs} | set(show) & {"code"}
+            kinds |= set(show) & ({kind_of(output) for output in cell.outputs} | {"code"})
     notes = [f"<p><strong>Ask.</strong> {_inline(slide.ask)}</p>"] if slide.ask else []
     notes += [f"<p><strong>Say.</strong> {_inline(slide.say)}</p>"] if slide.say else []
-    texts = [cell.source for cell, show in slide.parts if cell.cell_type == "markdown"]
-    if texts:
-        whole = "\n\n".join(re.sub(r"^#+ .*$", "", text, flags=re.MULTILINE) for text in texts)
-        whole = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", whole)
-        notes.append(f"<hr><p><strong>The notebook:</strong></p>{markdown(whole, {})}")
+    texts = [_words(cell.source) for cell, show in slide.parts if cell.cell_type == "markdown"]
+    if any(texts):
+        notes.append(f"<hr><p><strong>The notebook:</strong></p>{markdown(chr(10).join(texts), {})}")
     return {"title": _inline(slide.title), "level": slide.level, "body": "\n".join(body), "notes": "\n".join(notes),
             "kinds": " ".join(sorted(kinds))}
+
+
+def _words(source):
+    """A text without its headings and pictures: for the notes."""
+    kept = [block if block.startswith("```") else HEADING.sub("", block) for block in blocks(source)]
+    return re.sub(r"!\[[^\]]*\]\([^)]*\)", "", "\n\n".join(kept)).strip() + "\n"
 
 
 def _only(cell, show):
@@ -68,8 +72,10 @@ def _only(cell, show):
 
 
 def kind_of(output):
-    """What an output is to the lecturer: text, figure or widget; None for the words that only screen readers get."""
+    """What an output is to the lecturer: text, figure or widget; None for progress bars and the words that only screen readers get."""
     data = output.get("data", {})
+    if is_progress_bar(data):
+        return None
     if WIDGET_VIEW in data:
         return "widget"
     if "image/png" in data or "<img" in data.get("text/html", ""):

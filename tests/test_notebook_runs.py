@@ -30,6 +30,7 @@ from vae_helpers.files import downloads_folder
 PATHS = notebook_paths()
 NO_NETWORK = ROOT / "tests" / "no_network"
 CELL_SECONDS = 300
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 TRAINING_NOTEBOOKS = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10"]
 REAL_DATA_NOTEBOOKS = ["01", "02", "03", "04", "05", "06"]
@@ -192,10 +193,18 @@ def test_the_stored_outputs_are_what_the_notebook_prints(path, capsys, answers_o
     nbval(path, capsys, answers_of_its_own, "--nbval")
 
 
+# The many runs that follow use one thread, so that .ci/run has one going on each core. Those of one notebook
+# stay together, one after the other: they save files of the same names.
+
+
+def one_at_a_time(paths):
+    return [pytest.param(path, id=path.stem, marks=[pytest.mark.side_by_side, pytest.mark.xdist_group(path.stem)]) for path in paths]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", one_at_a_time(PATHS))
 def test_with_one_thread_it_prints_the_same(path, capsys, answers_of_its_own):
-    nbval(path, capsys, answers_of_its_own, "--nbval", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    nbval(path, capsys, answers_of_its_own, "--nbval", **ONE_THREAD)
 
 
 class OtherSeed(ast.NodeTransformer):
@@ -215,7 +224,7 @@ class OtherSeed(ast.NodeTransformer):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [101, 202])
-@pytest.mark.parametrize("path", notebook_paths(TRAINING_NOTEBOOKS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", one_at_a_time(notebook_paths(TRAINING_NOTEBOOKS)))
 def test_with_other_seeds_it_prints_the_same(path, seed, capsys, answers_of_its_own, tmp_path):
     """What a compared cell claims is no accident of one seed.
 
@@ -229,17 +238,17 @@ def test_with_other_seeds_it_prints_the_same(path, seed, capsys, answers_of_its_
         cell.metadata["tags"].append("nbval-ignore-output")
     copy = tmp_path / path.name
     nbformat.write(nb, copy)
-    nbval(copy, capsys, answers_of_its_own, "--nbval")
+    nbval(copy, capsys, answers_of_its_own, "--nbval", **ONE_THREAD)
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("dataset", REAL_DATA_FOLDERS)
-@pytest.mark.parametrize("path", notebook_paths(REAL_DATA_NOTEBOOKS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", one_at_a_time(notebook_paths(REAL_DATA_NOTEBOOKS)))
 def test_it_runs_on_real_data(path, dataset, capsys, answers_of_its_own):
     folder = Path(os.environ.get("VAE_DATA") or downloads_folder()) / REAL_DATA_FOLDERS[dataset]
     if not folder.is_dir():
         pytest.skip(f"{dataset} is not there: set VAE_DATA to the folder that holds {folder.name}/")
-    nbval(path, capsys, answers_of_its_own, "--nbval-lax", keep_data=True, VAE_DATASET=dataset)
+    nbval(path, capsys, answers_of_its_own, "--nbval-lax", keep_data=True, VAE_DATASET=dataset, **ONE_THREAD)
 
 
 def test_the_network_is_shut():

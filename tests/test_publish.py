@@ -12,7 +12,7 @@ import pytest
 import yaml
 from notebook_tools import NOTEBOOKS, ROOT, notebook_paths, read, tags
 
-from publish import HERE, address, executed, fetched, site
+from publish import HERE, address, executed, fetched, parts, site
 from vae_helpers import colab
 
 PATHS = notebook_paths()
@@ -25,10 +25,20 @@ def test_an_interrupted_build_leaves_the_old_pages(tmp_path, monkeypatch):
     out = tmp_path / "site"
     out.mkdir()
     (out / "index.html").write_text("old")
-    monkeypatch.setattr(site, "executed", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
+    (out / parts.SIGN).write_text("")
+    monkeypatch.setattr(site, "run_all", lambda paths: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         site.build(out, ["00"])
-    assert (out / "index.html").read_text() == "old"
+    assert (out / "index.html").read_text() == "old" and [file.name for file in tmp_path.iterdir()] == ["site"]
+
+
+def test_what_is_not_ours_is_not_replaced(tmp_path):
+    out = tmp_path / "docs"
+    out.mkdir()
+    (out / "thesis.tex").write_text("mine")
+    with pytest.raises(ValueError, match="holds something else"):
+        site.build(out, ["00"])
+    assert (out / "thesis.tex").read_text() == "mine"
 
 
 def test_new_pages_take_the_old_ones_place(tmp_path, monkeypatch):
@@ -36,34 +46,34 @@ def test_new_pages_take_the_old_ones_place(tmp_path, monkeypatch):
     out = tmp_path / "site"
     out.mkdir()
     (out / "left_over.html").write_text("old")
-    parts = site.Parts(out)
-    parts.page("index.html", "decks", decks=[])
-    assert parts.done() == out
+    (out / parts.SIGN).write_text("")
+    with parts.Parts(out) as new:
+        new.page("index.html", "decks", decks=[])
+        assert new.done() == out
     assert (out / "index.html").exists() and not (out / "left_over.html").exists()
     assert [folder.name for folder in tmp_path.iterdir()] == ["site"]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_every_notebook_says_what_its_page_needs(path):
-    title = site.title_of(path)
+    title = parts.title_of(path)
     assert title["number"] == path.name[:2] and title["minutes"] > 0 and title["name"]
     assert (NOTEBOOKS / title["picture"]).is_file()
 
 
-def test_the_front_page_is_the_readme(monkeypatch):
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+def test_the_front_page_is_the_readme():
     front = site.front()
     text = front["intro"] + "".join(front["sections"])
     assert "make lab" in text and 'src="images/walk.gif"' in text and "prefers-reduced-motion" in text
-    assert "notebooks/images" not in text and ".ipynb)" not in text
+    assert "notebooks/images" not in text
+    assert not re.findall(r'href="(?!https:)[^"]*\.ipynb"', text)
 
 
 def test_the_front_page_leads_to_colab_only_where_there_is_something(monkeypatch):
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     monkeypatch.setattr(address, "address", lambda: "your_name/vae-course")
     assert "Open in Colab" not in "".join(site.front()["sections"]) and site.colab(PATHS[0]) is None
-    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/course")
-    assert "github/someone/course/blob/main" in "".join(site.front()["sections"])
+    monkeypatch.setattr(address, "address", lambda: "someone/course")
+    assert 'main/notebooks/00_start_here.ipynb"' in "".join(site.front()["sections"])
     assert site.colab(PATHS[0]).endswith("/github/someone/course/blob/main/notebooks/00_start_here.ipynb")
 
 
@@ -183,6 +193,19 @@ def test_what_cannot_be_fetched_is_said(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_font_has_what_a_browser_draws_of_a_formula():
+    """Letters are drawn as mathematical italics, roots and bars are drawn though no text has them."""
+    from base64 import b64decode
+    from io import BytesIO
+
+    from fontTools.ttLib import TTFont
+
+    data = re.search(r"base64,([^\"]+)", fetched.font_of("hxμΣ𝔼𝒩12"))[1]
+    font = TTFont(BytesIO(b64decode(data)))
+    assert set("hxμΣ𝔼𝒩12ℎ𝑥𝜇𝛴√") <= {chr(code) for code in font.getBestCmap()} and "MATH" in font
+    assert [fetched.ITALIC[letter] for letter in "AZazαω∂ϖ"] == list("𝐴𝑍𝑎𝑧𝛼𝜔𝜕𝜛")
+
+
 def test_what_is_fetched_is_pinned_by_its_hash():
     lines = [line for line in fetched.LIST.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     assert lines and all("==" in line and "--hash=sha256:" in line for line in lines)
@@ -228,7 +251,7 @@ def test_a_new_address_is_written_everywhere(tmp_path, monkeypatch):
 
 def colab_cell(path):
     cells = [cell for cell in read(path).cells if "colab" in tags(cell)]
-    assert len(cells) == 1 and cells[0] is not None
+    assert len(cells) == 1
     return cells[0]
 
 

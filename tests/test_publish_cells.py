@@ -215,6 +215,11 @@ def test_somebody_elses_widget_is_said_to_need_the_notebook():
     assert "running notebook only" in text
 
 
+def test_a_progress_bar_is_left_out():
+    text, _ = shown(display({WIDGET_VIEW: {"model_id": "a"}, "text/plain": "  0%|          | 0/3 [00:00<?, ?it/s]"}))
+    assert "outputs" not in text and "%|" not in text
+
+
 # --- modules as classic scripts
 
 

@@ -99,6 +99,7 @@ def test_one_cell_may_stand_on_several_slides():
 @pytest.mark.parametrize("cell, said", [
     (text("Words.", "slide-more"), "cell 1: tagged slide-more, and no slide has begun"),
     (text("Words.", "slide", show=["Nowhere"]), "cell 1: 0 blocks begin"),
+    (text("Words.", "slide", show="Words."), "cell 1: show='Words.': wanted is a list"),
     (code("1", "slide", show=["picture"]), "cell 1: show=.*code has code, text, figure, widget"),
 ])
 def test_a_mistake_names_the_cell(cell, said):

@@ -27,12 +27,12 @@
     if (contents && !matchMedia("(min-width: 75rem)").matches) contents.open = false;
 
     // what scrolls sideways can be reached and moved by keys
-    const boxes = document.querySelectorAll("pre, .scrolls, math[display=block]");
+    const boxes = document.querySelectorAll("pre, .scrolls");
     const sizes = new ResizeObserver(seen => {
       for (const { target } of seen) {
         if (target.scrollWidth > target.clientWidth + 1) {
           target.tabIndex = 0;
-          target.setAttribute("role", "region");
+          target.setAttribute("role", "group");
           target.setAttribute("aria-label", target.matches("pre") ? "Code or printed text, wider than the page" : "Wider than the page");
         } else for (const what of ["tabindex", "role", "aria-label"]) target.removeAttribute(what);
       }

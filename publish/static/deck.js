@@ -7,6 +7,7 @@
   function fit(slide) { // the largest type, or plane, at which nothing is cut off
     const body = slide?.querySelector(".body");
     if (!body) return;
+    body.style.fontSize = "";
     const fits = () => body.scrollHeight <= body.clientHeight + 1 && body.scrollWidth <= body.clientWidth + 1;
     const live = body.querySelector(".live:not([data-kind=Prediction])");
     for (const words of live ? WORDS : []) {
@@ -29,19 +30,24 @@
   const arrive = ({ currentSlide }) => {
     fit(currentSlide);
     for (const node of currentSlide?.querySelectorAll("[data-reveals]") ?? []) course.answer(node);
-    for (const live of currentSlide?.querySelectorAll(".live") ?? []) sizes.observe(live); // grows when it starts
+    for (const live of currentSlide?.querySelectorAll(".live") ?? []) {
+      sizes.observe(live); // grows when it starts
+      if (live.dataset.kind === "Prediction") course.askAgain(live);
+    }
   };
   const sizes = new ResizeObserver(() => fit(Reveal.getCurrentSlide()));
   Reveal.on("ready", arrive);
   Reveal.on("slidechanged", arrive);
   document.fonts.ready.then(() => fit(Reveal.getCurrentSlide()));
 
-  // a clicker's keys belong to the deck, even when a slider has the focus and would take them
+  // a clicker's keys belong to the deck, even when a slider has the focus and would take them; so do the letters
   addEventListener("keydown", event => {
-    const go = { PageDown: "next", PageUp: "prev" }[event.key];
-    if (!go || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest?.(".live")) return;
+    if (event.target.matches("select, input[type=text]") && !event.key.startsWith("Page")) return;
+    if (!["PageDown", "PageUp", "s", "f", "o", "b"].includes(event.key)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    Reveal[go]();
+    event.target.blur(); // reveal.js hears no keys while an input has the focus
+    Reveal.triggerKey(event.keyCode);
   }, true);
 })();

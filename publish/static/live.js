@@ -20,8 +20,9 @@ window.course = (() => {
     if (!loading.has(file)) loading.set(file, new Promise((done, failed) => {
       const script = document.createElement("script");
       script.src = `${base}bytes/${file}`;
-      script.onload = () => done(view(arrived.get(file)));
-      script.onerror = () => failed(new Error(`its numbers are missing (${file}): is the folder complete?`));
+      const missing = () => failed(new Error(`its numbers are missing (${file}): is the folder complete?`));
+      script.onload = () => arrived.has(file) ? done(view(arrived.get(file))) : missing(); // half a file loads too
+      script.onerror = missing;
       document.head.append(script);
     }));
     return loading.get(file);
@@ -133,13 +134,13 @@ window.course = (() => {
     },
   };
 
-  // as vae_helpers.widgets.prediction has it, for numbers
+  // as vae_helpers.widgets.prediction has it, for numbers; but 1e-6 is 0.000001 here, and halves are rounded up
   function numberBeside(guess, { answer, because }) {
     const shown = v => v.toLocaleString("en", { maximumSignificantDigits: 12 }), truth = Number(answer);
     const ends = because ? ` ${because}` : "";
     const tight = guess.replace(/\s/g, "");
     const plain = tight.replaceAll(",", /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(tight) ? "" : ".");
-    const number = plain === "" ? NaN : Number(plain);
+    const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
     if (!Number.isFinite(number)) {
       const said = guess ? `'${guess}' is no plain number` : "No number was predicted";
       return `${said}. The answer: ${shown(truth)}.${ends}`;
@@ -148,7 +149,7 @@ window.course = (() => {
     const words = `You predicted ${shown(number)}. The answer: ${shown(truth)}`;
     if (!(number > 0 && truth > 0)) return `${words}.${ends}`;
     const ratio = Number(Math.max(number / truth, truth / number).toPrecision(2));
-    return `${words}; you were ${number > truth ? "above" : "below"} it by a factor of ${ratio}.${ends}`;
+    return `${words}; you were ${number > truth ? "above" : "below"} it by a factor of ${shown(ratio)}.${ends}`;
   }
 
   // --- on the page
@@ -184,6 +185,10 @@ window.course = (() => {
     if (model.get("guess") && said) said.textContent = model.reveal();
   }
 
+  async function askAgain(place) { // a question that is shown once more can be voted on once more
+    (await modelOf(place.dataset.widget)).set("result", "");
+  }
+
   addEventListener("DOMContentLoaded", () => {
     const near = new IntersectionObserver(seen => {
       for (const { isIntersecting, target } of seen) if (isIntersecting) { near.unobserve(target); start(target); }
@@ -193,5 +198,5 @@ window.course = (() => {
       fold.addEventListener("toggle", () => fold.open && answer(fold));
   });
 
-  return { kind, widgets, bytes, answer };
+  return { kind, widgets, bytes, answer, askAgain };
 })();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,7 @@ from lab import new_page
 
 from publish.executed import executed, notebook_paths
 from publish.live import WIDGET_VIEW
+from publish.render import is_progress_bar
 
 FEW = ("00", "02", "03")  # in an ordinary run; with the slow tests, all
 
@@ -34,9 +36,10 @@ def each_notebook():
 
 
 def views_of(path):
-    """How many widgets a notebook shows, when it runs."""
+    """How many widgets a notebook shows when it runs, progress bars aside."""
     outputs = [output for cell in executed(path).cells if cell.cell_type == "code" for output in cell.outputs]
-    return sum(WIDGET_VIEW in output.get("data", {}) for output in outputs)
+    shown = [output.get("data", {}) for output in outputs]
+    return sum(WIDGET_VIEW in data and not is_progress_bar(data) for data in shown)
 
 
 @dataclass
@@ -68,6 +71,15 @@ def wake_all(page, seconds=30):
                            timeout=seconds * 1000)
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(300)
+
+
+def other_pixels(node, *before, seconds=10):
+    """The pixels under an element, as soon as they are none of these; AssertionError if they stay so."""
+    deadline = time.monotonic() + seconds
+    while (now := node.evaluate(PIXELS)) in before:
+        assert time.monotonic() < deadline, f"nothing has moved in {seconds} s"
+        node.page.wait_for_timeout(40)
+    return now
 
 
 def broken_links(folder):

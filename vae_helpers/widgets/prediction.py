@@ -108,5 +108,5 @@ def _compare(guess, answer, from_options):
     if number > 0 and answer > 0:
         ratio = max(number / answer, answer / number)
         way = "above" if number > answer else "below"
-        return f"You predicted {number:,.12g}. The answer: {answer:,.12g}; you were {way} it by a factor of {ratio:.2g}."
+        return f"You predicted {number:,.12g}. The answer: {answer:,.12g}; you were {way} it by a factor of {float(f'{ratio:.2g}'):,.12g}."
     return f"You predicted {number:,.12g}. The answer: {answer:,.12g}."

@@ -23,7 +23,7 @@ export default widget("Training, live", async stage => {
     beta.hidden = reset.hidden = !stage.get("has_beta");
     beta.querySelector("input").disabled = reset.disabled = !running;
     beta.move(stage.get("beta"));
-    words.textContent = stage.get("message");
+    words.textContent = stage.get("message") + (running && awaited ? "; a cell waits for the end: the square above stops it" : "");
     stage.say(`${state}: ${stage.get("message")}`);
   }
 

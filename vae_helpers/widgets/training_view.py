@@ -167,8 +167,7 @@ class TrainingView(CourseWidget):
         if run.paused or not self._speed:
             return where.capitalize()
         left = (run.total_steps - run.steps_done) / self._speed
-        waits = "; a cell waits for the end: the square above stops it" if run.awaited else ""
-        return f"{where.capitalize()}, {self._speed * run.history.batch_size:,.0f} images/s, {left:.0f} s left{waits}"
+        return f"{where.capitalize()}, {self._speed * run.history.batch_size:,.0f} images/s, {left:.0f} s left"
 
     # --- the learner's hand
 
