@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from accessibility import violations
 from bs4 import BeautifulSoup
 from lab import new_page
 
@@ -61,6 +62,21 @@ def open_file(context, file, path=None):
     page.goto(file.as_uri())
     page.wait_for_load_state("load")
     return opened
+
+
+def look_at_list(context, file):
+    """Open a page that lists others, on a phone and in both themes: what is wrong with it, one line each."""
+    opened = open_file(context, file)
+    page, faults = opened.page, []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(200)
+        faults += violations(page)[0]
+    page.set_viewport_size({"width": 390, "height": 844})
+    if (wide := page.evaluate("() => document.documentElement.scrollWidth")) > 390:
+        faults.append(f"{wide} px wide on a phone of 390")
+    outside = [address for address in opened.heard.addresses if not address.startswith(("file:", "data:"))]
+    return faults + opened.heard.console + opened.failed + outside
 
 
 def wake_all(page, seconds=30):

@@ -2,7 +2,7 @@
 
 import pytest
 from accessibility import violations
-from static_pages import PIXELS, broken_links, each_notebook, open_file, other_hosts, other_pixels
+from static_pages import PIXELS, broken_links, each_notebook, look_at_list, open_file, other_hosts, other_pixels
 
 pytestmark = [pytest.mark.browser, pytest.mark.side_by_side, pytest.mark.xdist_group("pages")]
 
@@ -35,6 +35,13 @@ MISFITS = """() => {
 def test_every_link_leads_somewhere_and_nothing_asks_another_host(decks):
     assert not broken_links(decks)
     assert not other_hosts(decks)
+
+
+def test_the_list_of_decks_is_for_everyone(browser, decks):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    faults = look_at_list(context, decks / "index.html")
+    context.close()
+    assert not faults
 
 
 @pytest.fixture(scope="module", params=each_notebook())

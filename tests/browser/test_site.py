@@ -5,7 +5,7 @@ import json
 import pytest
 from accessibility import violations
 from static_pages import (
-    PIXELS, STATES, broken_links, each_notebook, open_file, other_hosts, other_pixels, views_of, wake_all,
+    PIXELS, STATES, broken_links, each_notebook, look_at_list, open_file, other_hosts, other_pixels, views_of, wake_all,
 )
 
 from publish.executed import executed
@@ -37,6 +37,13 @@ def test_every_notebook_has_its_page_and_the_whole_is_small(site):
     assert {file.stem for file in (site / "notebooks").iterdir()} == names
     size = sum(file.stat().st_size for file in site.rglob("*") if file.is_file())
     assert size < MEGABYTES * 1e6, f"{size / 1e6:.1f} MB"
+
+
+def test_the_front_page_is_for_everyone(browser, site):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    faults = look_at_list(context, site / "index.html")
+    context.close()
+    assert not faults
 
 
 # --- each page -------------------------------------------------------------------
