@@ -19,7 +19,7 @@ from vae_helpers.files import whole_file
 
 
 CELL_SECONDS = 600
-SIDE_BY_SIDE = 2  # notebooks at a time: much of each uses one core
+SIDE_BY_SIDE = min(4, os.cpu_count() or 1)  # notebooks at a time, each on one core
 FINER = 2  # figures have so many pixels for each one that they are shown at: phones and projectors have them
 
 
@@ -29,7 +29,7 @@ def notebook_paths(names=()):
 
 
 def run_all(paths):
-    """Run those of the notebooks that have not been run as they are now: two at a time, each on half of the cores."""
+    """Run those of the notebooks that have not been run as they are now: one on each core, four at most."""
     def run(path):
         nb = nbformat.read(path, as_version=4)
         if not (stored := _stored(path, nb)).exists():
@@ -124,7 +124,7 @@ def _run(nb, folder):
         environment = dict(os.environ, VAE_ANSWERS=str(Path(answers) / "answers"))
         for name in ("MPLBACKEND", "VAE_DATASET", "VAE_DATA"):  # figures reach the notebook, on the default data
             environment.pop(name, None)
-        environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // SIDE_BY_SIDE))
+        environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = "1"
         environment["VAE_FIGURE_DPI"] = str(100 * FINER)
         client = _Recorder(
             nb,
