@@ -36,7 +36,7 @@ def run_all(paths):
             print(f"{path.name} is being run …", flush=True)
             start = time.perf_counter()
             try:
-                ran = _run(nb, path.parent)
+                ran = _run(nb)
             except Exception as error:
                 error.add_note(f"in {path.name}")
                 raise
@@ -117,7 +117,7 @@ recordings = {{each.model_id: each.recording() for each in list(globals().values
 display({{"{RECORDED}": recordings}}, raw=True)"""
 
 
-def _run(nb, folder):
+def _run(nb):
     nb = copy.deepcopy(nb)
     nb.cells.append(nbformat.v4.new_code_cell(RECORD))
     with tempfile.TemporaryDirectory() as answers:
@@ -130,7 +130,7 @@ def _run(nb, folder):
             nb,
             timeout=CELL_SECONDS,
             kernel_name="python3",
-            resources={"metadata": {"path": str(folder)}},
+            resources={"metadata": {"path": answers}},  # what a cell saves collides with nothing
             store_widget_state=True,
             record_timing=False,
             coalesce_streams=True,

@@ -197,12 +197,12 @@ def test_the_stored_outputs_are_what_the_notebook_prints(path, capsys, answers_o
     nbval(path, capsys, answers_of_its_own, "--nbval")
 
 
-# The many runs that follow use one thread, so that .ci/run has one going on each core. Those of one notebook
-# stay together, one after the other: they save files of the same names.
+# The many runs that follow use one thread, so that .ci/run has one going on each core. Two of one notebook may
+# not go on at a time: they save files of the same names.
 
 
 def one_at_a_time(paths):
-    return [pytest.param(path, id=path.stem, marks=[pytest.mark.side_by_side, pytest.mark.xdist_group(path.stem)]) for path in paths]
+    return [pytest.param(path, id=path.stem, marks=pytest.mark.side_by_side) for path in paths]
 
 
 def sanitized():
@@ -228,7 +228,6 @@ def compared(cell):
 
 @pytest.mark.slow
 @pytest.mark.side_by_side
-@pytest.mark.xdist_group("pages")
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_with_one_thread_it_prints_the_same(path):
     """The run that the pages are made from has one thread; what it prints is compared as nbval does."""

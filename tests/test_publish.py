@@ -116,7 +116,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(executed, "STORE", tmp_path / "store")
     path, runs = tmp_path / "00_small.ipynb", []
 
-    def run(nb, folder):
+    def run(nb):
         runs.append(nb)
         nb = nbformat.from_dict(nb)
         nb.cells[1].outputs = [nbformat.v4.new_output("stream", text=f"run {len(runs)}")]
@@ -157,20 +157,20 @@ def test_new_code_needs_a_new_run_and_the_old_is_dropped(small):
 
 def test_a_run_that_fails_leaves_nothing(small, monkeypatch):
     path, write, runs = small
-    monkeypatch.setattr(executed, "_run", lambda nb, folder: 1 / 0)
+    monkeypatch.setattr(executed, "_run", lambda nb: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         executed.executed(path)
     assert not list(executed.STORE.glob("*"))
 
 
-def test_a_real_run_has_outputs_fine_figures_and_recordings(tmp_path):
+def test_a_real_run_has_outputs_fine_figures_and_recordings():
     source = """import matplotlib.pyplot as plt
 from vae_helpers import plots
 ax = plt.subplots(figsize=(2, 1))[1]
 plots.alt(ax, "An empty figure, to be measured.")
 plots.show()"""
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    ran = executed._run(nb, tmp_path)
+    ran = executed._run(nb)
     assert len(ran.cells) == 1 and ran.metadata["recordings"] == {} and nb.cells[0].outputs == []
     import base64
     from io import BytesIO
