@@ -8,6 +8,7 @@ from io import BytesIO
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from ipywidgets import Widget
 from PIL import Image
 
 from publish.executed import FINER
@@ -130,11 +131,21 @@ def state_of(widget):
     return {"state": state, "buffers": data}
 
 
+def with_all_they_refer_to(widgets):
+    """These widgets and the ones held by their traits. (ipywidgets' own list has closed ones too, of other tests.)"""
+    found = {}
+    waiting = list(widgets)
+    while waiting:
+        widget = waiting.pop()
+        if widget.model_id not in found:
+            found[widget.model_id] = widget
+            waiting += [value for value in (getattr(widget, name) for name in widget.keys) if isinstance(value, Widget)]
+    return found
+
+
 def notebook_with(*widgets):
     """A notebook whose metadata hold these widgets, and all that they refer to."""
-    from ipywidgets.widgets.widget import _instances
-
-    known = {model_id: state_of(widget) for model_id, widget in _instances.items()}
+    known = {model_id: state_of(widget) for model_id, widget in with_all_they_refer_to(widgets).items()}
     return nbformat.v4.new_notebook(metadata={"widgets": {WIDGET_STATE: {"state": known}}})
 
 
