@@ -14,7 +14,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from publish import NOTEBOOKS, ROOT, STORE
+from publish import HERE, NOTEBOOKS, ROOT, STORE
+from publish.figures import pack
 from vae_helpers.files import whole_file
 
 
@@ -53,6 +54,7 @@ def run_all(paths):
 def executed(path):
     """The notebook as it stands, its outputs and the states of its widgets from a run on the default data.
 
+    Figures are ``image/webp``, their descriptions in the metadata of ``image/png``, where our plots put them.
     Text, tags and metadata are those of now; it runs again only if its code,
     the package, the data or the lock differ from those of the last run.
     ``metadata.recordings`` holds, for the id of each TrainingView, what it was
@@ -81,7 +83,7 @@ def _fingerprint(nb):
     digest = hashlib.sha256(sys.version.encode())
     for cell in _code(nb):
         digest.update(cell.source.encode() + b"\0")
-    files = [ROOT / "requirements.txt", Path(__file__)]
+    files = [ROOT / "requirements.txt", Path(__file__), HERE / "figures.py"]
     data = ROOT / "data"
     files += [file for file in data.rglob("*") if file.is_file() and "downloads" not in file.relative_to(data).parts]
     files += [file for suffix in ("py", "mplstyle") for file in (ROOT / "vae_helpers").rglob(f"*.{suffix}")]
@@ -139,4 +141,5 @@ def _run(nb):
         client.execute(env=environment)
     recorded = [output.data[RECORDED] for output in nb.cells.pop().outputs if RECORDED in output.get("data", {})]
     nb.metadata["recordings"] = client.recordings | recorded[0]
+    pack(nb)
     return nb

@@ -124,8 +124,8 @@ class Cells(HTMLExporter):
             return None
         if WIDGET_VIEW in data:
             return _html(self._widget(output))
-        if "image/png" in data:
-            return _html(self._figure(data["image/png"], output.metadata.get("image/png", {}).get("alt", "")))
+        if "image/webp" in data:
+            return _html(self._figure(data["image/webp"], output.metadata.get("image/png", {}).get("alt", "")))
         if "figure-alt" in data.get("text/html", ""):
             return None  # the text for screen readers: here the picture itself has it
         if "text/html" not in data and UNANSWERED.match(data.get("text/plain", "")):
@@ -136,14 +136,12 @@ class Cells(HTMLExporter):
                 return _html(f'<p class="value said" role="status">{said}</p>')
         return output
 
-    def _figure(self, png, alt):
+    def _figure(self, webp, alt):
         """A figure as a file of its own."""
-        raw = base64.b64decode(png)
+        raw = base64.b64decode(webp)
         name = f"{hashlib.sha256(raw).hexdigest()[:16]}.webp"
+        self.images[name] = raw
         image = Image.open(BytesIO(raw))
-        if name not in self.images:
-            paper = Image.new("RGBA", image.size, "white")
-            self.images[name] = _webp(Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB"))
         wide, high = (round(size / FINER) for size in image.size)
         return (f'<img class="figure" src="figures/{name}" width="{wide}" height="{high}" loading="lazy" '
                 f'alt="{html.escape(alt)}">')
@@ -162,16 +160,6 @@ class Cells(HTMLExporter):
 def is_progress_bar(data):
     """Whether a widget is the bar of a training: kept as it stood at 0 %, it tells a reader nothing."""
     return WIDGET_VIEW in data and re.match(r" *\d+%\|", data.get("text/plain", "")) is not None
-
-
-def _webp(image):
-    """Without loss; only what is more a photograph than a drawing, and large, is packed with a little."""
-    sizes = {}
-    for name, how in {"exact": {"lossless": True, "quality": 60}, "near": {"quality": 90}}.items():
-        packed = BytesIO()
-        image.save(packed, "WEBP", method=4, **how)
-        sizes[name] = packed.getvalue()
-    return min(sizes.values(), key=len) if len(sizes["exact"]) > 100_000 else sizes["exact"]
 
 
 def _html(text):

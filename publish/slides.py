@@ -78,7 +78,7 @@ def kind_of(output):
         return None
     if WIDGET_VIEW in data:
         return "widget"
-    if "image/png" in data or "<img" in data.get("text/html", ""):
+    if "image/webp" in data or "<img" in data.get("text/html", ""):
         return "figure"
     return None if "figure-alt" in data.get("text/html", "") else "text"
 

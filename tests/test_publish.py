@@ -177,7 +177,7 @@ plots.show()"""
 
     from PIL import Image
 
-    image = Image.open(BytesIO(base64.b64decode(ran.cells[0].outputs[0].data["image/png"])))
+    image = Image.open(BytesIO(base64.b64decode(ran.cells[0].outputs[0].data["image/webp"])))
     assert image.size == (200 * executed.FINER, 100 * executed.FINER)
 
 

@@ -12,19 +12,13 @@ from ipywidgets import Widget
 from PIL import Image
 
 from publish.executed import FINER
+from publish.figures import pack, webp
 from publish.live import OF_ITS_OWN, WIDGET_STATE, WIDGET_VIEW, Live, script_of
 from publish.render import Cells, markdown, mathml, name_of
 from vae_helpers.widgets import LatentPad, Prediction, predict
 from vae_helpers.widgets.prediction import compare
 
 LIVE = Live(nbformat.v4.new_notebook())
-
-
-def png(wide, high, noise=False):
-    image = Image.effect_noise((wide, high), 90) if noise else Image.new("RGB", (wide, high), "white")
-    buffer = BytesIO()
-    image.save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def shown(*outputs, live=LIVE, **metadata):
@@ -84,30 +78,41 @@ def test_printed_text_is_shown_as_it_is():
     assert "a &lt; b &amp; c" in text and "&lt;Thing&gt;" in text
 
 
+def figure(wide, high):
+    """Such an output as a notebook that was run for the pages has it."""
+    png = BytesIO()
+    Image.new("RGB", (wide, high), "white").save(png, "PNG")
+    described = {"image/png": {"alt": 'A "figure" <b>'}}
+    output = display({"image/png": base64.b64encode(png.getvalue()).decode()}, **described)
+    pack(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1", outputs=[output])]))
+    assert list(output.data) == ["image/webp"]
+    return output
+
+
 def test_a_figure_is_a_file_half_as_wide_as_its_pixels():
-    text, cells = shown(display({"image/png": png(200 * FINER, 100 * FINER)}, **{"image/png": {"alt": 'A "figure" <b>'}}))
+    text, cells = shown(figure(200 * FINER, 100 * FINER))
     (name,) = cells.images
-    assert f'src="figures/{name}"' in text and 'width="200"' in text and 'height="100"' in text
-    assert BeautifulSoup(text, "html.parser").img["alt"] == 'A "figure" <b>'
+    image = BeautifulSoup(text, "html.parser").img
+    assert image["src"] == f"figures/{name}" and (image["width"], image["height"]) == ("200", "100")
+    assert image["alt"] == 'A "figure" <b>'
     assert Image.open(BytesIO(cells.images[name])).size == (200 * FINER, 100 * FINER)
 
 
 def test_a_drawing_is_kept_to_the_pixel():
     drawing = Image.new("L", (100, 100), 255)
     drawing.putpixel((3, 4), 7)
-    buffer = BytesIO()
-    drawing.save(buffer, "PNG")
-    _, cells = shown(display({"image/png": base64.b64encode(buffer.getvalue()).decode()}))
-    (data,) = cells.images.values()
-    assert Image.open(BytesIO(data)).convert("L").tobytes() == drawing.tobytes()
+    assert Image.open(BytesIO(webp(drawing))).convert("L").tobytes() == drawing.tobytes()
+
+
+def test_what_is_transparent_lies_on_white():
+    assert Image.open(BytesIO(webp(Image.new("RGBA", (10, 10), (255, 0, 0, 0))))).getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_what_is_large_and_no_drawing_is_packed_smaller():
-    _, cells = shown(display({"image/png": png(600, 600, noise=True)}))
-    (data,) = cells.images.values()
+    photograph = Image.effect_noise((600, 600), 90).convert("RGB")
     exact = BytesIO()
-    Image.open(BytesIO(base64.b64decode(png(600, 600, noise=True)))).convert("RGB").save(exact, "WEBP", lossless=True)
-    assert len(data) < len(exact.getvalue())
+    photograph.save(exact, "WEBP", lossless=True)
+    assert len(webp(photograph)) < len(exact.getvalue())
 
 
 def test_words_that_only_screen_readers_get_are_not_said_twice():
