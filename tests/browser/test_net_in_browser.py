@@ -128,7 +128,7 @@ def trained(request, digits):
     if model.shape[1] > 32:  # larger nets: few images, many steps
         fit(model, fitting(digits[0].as_float(slice(64)), model), epochs=8, batch_size=16, progress=False)
         return model
-    fit(model, fitting(digits[0].as_float(), model), epochs=1, progress=False)
+    fit(model, fitting(digits[0].as_float(), model), epochs=3, progress=False)
     return model
 
 
