@@ -37,7 +37,7 @@ CELL_SECONDS = 300
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 TRAINING_NOTEBOOKS = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10"]
-REAL_DATA_NOTEBOOKS = ["01", "02", "03", "04", "05", "06"]
+REAL_DATA_NOTEBOOKS = {"mnist": ["01", "02", "03", "04", "05", "06"], "fashion": ["01", "05", "06"]}
 REAL_DATA_FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST"}
 
 
@@ -272,9 +272,16 @@ def test_with_other_seeds_it_prints_the_same(path, seed, capsys, answers_of_its_
     nbval(copy, capsys, answers_of_its_own, "--nbval", **ONE_THREAD)
 
 
+def on_real_data():
+    return [
+        pytest.param(path, dataset, id=f"{path.stem}-{dataset}", marks=pytest.mark.side_by_side)
+        for dataset, names in REAL_DATA_NOTEBOOKS.items()
+        for path in notebook_paths(names)
+    ]
+
+
 @pytest.mark.real_data
-@pytest.mark.parametrize("dataset", REAL_DATA_FOLDERS)
-@pytest.mark.parametrize("path", one_at_a_time(notebook_paths(REAL_DATA_NOTEBOOKS)))
+@pytest.mark.parametrize("path, dataset", on_real_data())
 def test_it_runs_on_real_data(path, dataset, capsys, answers_of_its_own):
     folder = Path(os.environ.get("VAE_DATA") or downloads_folder()) / REAL_DATA_FOLDERS[dataset]
     if not folder.is_dir():

@@ -4,7 +4,7 @@ import pytest
 from accessibility import violations
 from static_pages import PIXELS, broken_links, each_notebook, look_at_list, open_file, other_hosts, other_pixels
 
-pytestmark = [pytest.mark.browser, pytest.mark.side_by_side]
+pytestmark = pytest.mark.browser
 
 SMALLEST = 22  # pixels of type, of 720 that a slide is high
 READY = "() => window.Reveal?.isReady()"

@@ -11,7 +11,7 @@ from static_pages import (
 from publish.executed import executed
 from vae_helpers.widgets.prediction import compare
 
-pytestmark = [pytest.mark.browser, pytest.mark.side_by_side]
+pytestmark = pytest.mark.browser
 
 PHONE = {"width": 390, "height": 844}
 MEGABYTES = 25
