@@ -254,7 +254,7 @@ class OtherSeed(ast.NodeTransformer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [101, 202])
+@pytest.mark.parametrize("seed", [101, pytest.param(202, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("path", one_at_a_time(notebook_paths(TRAINING_NOTEBOOKS)))
 def test_with_other_seeds_it_prints_the_same(path, seed, capsys, answers_of_its_own, tmp_path):
     """What a compared cell claims is no accident of one seed.
