@@ -201,10 +201,6 @@ def test_the_stored_outputs_are_what_the_notebook_prints(path, capsys, answers_o
 # not go on at a time: they save files of the same names.
 
 
-def one_at_a_time(paths):
-    return [pytest.param(path, id=path.stem, marks=pytest.mark.side_by_side) for path in paths]
-
-
 def sanitized():
     """What nbval replaces before it compares, as pairs of a pattern and a text."""
     config = configparser.RawConfigParser()
@@ -254,8 +250,9 @@ class OtherSeed(ast.NodeTransformer):
 
 
 @pytest.mark.slow
+@pytest.mark.side_by_side
 @pytest.mark.parametrize("seed", [101, pytest.param(202, marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("path", one_at_a_time(notebook_paths(TRAINING_NOTEBOOKS)))
+@pytest.mark.parametrize("path", notebook_paths(TRAINING_NOTEBOOKS), ids=lambda path: path.stem)
 def test_with_other_seeds_it_prints_the_same(path, seed, capsys, answers_of_its_own, tmp_path):
     """What a compared cell claims is no accident of one seed.
 
@@ -274,13 +271,14 @@ def test_with_other_seeds_it_prints_the_same(path, seed, capsys, answers_of_its_
 
 def on_real_data():
     return [
-        pytest.param(path, dataset, id=f"{path.stem}-{dataset}", marks=pytest.mark.side_by_side)
+        pytest.param(path, dataset, id=f"{path.stem}-{dataset}")
         for dataset, names in REAL_DATA_NOTEBOOKS.items()
         for path in notebook_paths(names)
     ]
 
 
 @pytest.mark.real_data
+@pytest.mark.side_by_side
 @pytest.mark.parametrize("path, dataset", on_real_data())
 def test_it_runs_on_real_data(path, dataset, capsys, answers_of_its_own):
     folder = Path(os.environ.get("VAE_DATA") or downloads_folder()) / REAL_DATA_FOLDERS[dataset]
